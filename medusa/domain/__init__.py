@@ -1,0 +1,1 @@
+"""The rules of publishing: standard library only, synchronous, no clock, no I/O."""

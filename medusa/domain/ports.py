@@ -1,0 +1,234 @@
+"""What the rules and the runner need from outside.
+
+Adapters are synchronous, run in threads, and never sleep, retry, refresh a token, follow a redirect or call back: the
+runner alone decides on those, so that they live once. Every method that talks to a platform raises PlatformError with a
+Failure, and nothing else, when the call did not succeed; MediaError and Stopped out of a Body pass through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from medusa.domain.request import Asked, Target
+from medusa.domain.task import Step, Task
+from medusa.domain.values import (
+    Checkpoint,
+    Intent,
+    Json,
+    LookAgain,
+    Media,
+    Problem,
+    Receipt,
+    Span,
+    StepSpec,
+    Verdict,
+)
+
+
+class Body(Protocol):
+    """One Span of the media, to be read once, front to back. Counts, limits and stops; the adapter just reads."""
+
+    def __len__(self) -> int:
+        """Bytes in all, so that an HTTP library never falls back to chunked encoding."""
+        ...
+
+    def readinto(self, view: memoryview, /) -> int:
+        """Fill `view` with the next bytes; 0 at the end. Raises Stopped or MediaChanged, never OSError."""
+        ...
+
+
+class Call(Protocol):
+    """What the runner lends an adapter for one call."""
+
+    def body(self, span: Span) -> Body:
+        """The media's bytes [start, stop)."""
+        ...
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        ...
+
+    def budget(self, scope: str, left: float, resets_at: float) -> None:
+        """A rate header seen on any reply: `left` in [0, 1] of what `scope` may do until `resets_at`, epoch s."""
+        ...
+
+    def on_cancel(self, close: Callable[[], None]) -> None:
+        """`close` is called, from another thread, if the call is cancelled; at once if it has been already."""
+        ...
+
+
+class RulesPort(Protocol):
+    """A platform's limits and its plan for a target: pure, light to import, no network."""
+
+    def plan(self, asked: Asked) -> tuple[StepSpec, ...] | tuple[Problem, ...]:
+        """The steps for one target, the first of which is "preflight", or all that is wrong with what was asked.
+
+        Problems' paths are relative to the target: "title", "tags[2]". Of media, only suffixes are judged here.
+        """
+        ...
+
+    def check(self, specs: tuple[StepSpec, ...]) -> Problem | None:
+        """What is wrong with the media for this platform, now that they were looked at (size, kind, duration)."""
+        ...
+
+
+class UploaderPort(Protocol):
+    """Everything that nobody outside sees yet, for hosts and posts alike: preflight, bytes, thumbnail, poll."""
+
+    def open(self, call: Call, spec: StepSpec, made: Mapping[str, Receipt]) -> Checkpoint:
+        """Where the step begins. Changes nothing on the platform. `made`: receipts of the target's steps by name."""
+        ...
+
+    def advance(self, call: Call, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
+        """Go on from `at` by at most *one* exchange that changes anything on the platform."""
+        ...
+
+    def ask(self, call: Call, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
+        """Where the platform says that the step stands, after an interruption. Read-only.
+
+        Where the platform cannot be asked it gives an earlier, safe checkpoint. A lost session whose thing may exist
+        all the same (`at.commits`) is looked for; SESSION_LOST is raised when it is not found.
+        """
+        ...
+
+    def abandon(self, call: Call, at: Checkpoint) -> None:
+        """Best effort: remove what an unfinished step has left on the platform."""
+        ...
+
+
+class PublisherPort(Protocol):
+    """Everything that goes public."""
+
+    def intend(self, spec: StepSpec, made: Mapping[str, Receipt], now: float) -> Intent:
+        """Exactly what will be sent. Pure."""
+        ...
+
+    def publish(self, call: Call, intent: Intent) -> Receipt | LookAgain:
+        """Send it: one exchange on a fresh connection. LookAgain when it was accepted and shows later."""
+        ...
+
+    def find(self, call: Call, intent: Intent, looks: int) -> Receipt | LookAgain | Verdict:
+        """Whether it is there. Read-only. `looks`: how often it was looked for already.
+
+        A failure that stays a failure after the policy's retries counts as UNKNOWN.
+        """
+        ...
+
+
+class RenewablePort(Protocol):
+    """Of an adapter whose credentials can be renewed without the user."""
+
+    def renew(self, call: Call) -> None:
+        """Make the credentials fresh and keep them for all processes. Raises AUTH when the user must log in again."""
+        ...
+
+
+class AccountsPort(Protocol):
+    """What all tasks of an account share, in all processes."""
+
+    def renew(self, account: str, stale: Json, refresh: Callable[[Json], Json]) -> Json:
+        """The account's credentials: newer ones if they are no longer `stale`, else `refresh(stale)`, saved.
+
+        One refresh at a time; `refresh` may raise, and then nothing is saved.
+        """
+        ...
+
+    def block(self, scope: str, until: float) -> None:
+        """Hold back all calls of `scope` until then (epoch seconds). A later time wins."""
+        ...
+
+    def blocked_until(self, scopes: Iterable[str]) -> float:
+        """The latest time until which any of these scopes is held back; 0.0 when none is."""
+        ...
+
+
+class ProbePort(Protocol):
+    """Looks at files."""
+
+    def look(self, media: Media) -> Media:
+        """The media with size, etag and what its content shows. Raises MediaError."""
+        ...
+
+    def etag(self, media: Media) -> str:
+        """The file's etag now, to be compared with `media.etag`. Raises MediaError when the file is gone."""
+        ...
+
+
+class TaskRepositoryPort(Protocol):
+    """Where tasks are kept. Every method may be called from any thread."""
+
+    def create(self, task: Task) -> None:
+        """Keep a new task."""
+        ...
+
+    def get(self, task_id: str) -> Task:
+        """The task as it stands. Raises TaskNotFound."""
+        ...
+
+    def recent(self, limit: int = 100, before: str | None = None) -> tuple[Task, ...]:
+        """Tasks, newest first, at most `limit`, older than the task `before`."""
+        ...
+
+    def unfinished(self) -> tuple[str, ...]:
+        """Ids of the tasks that have not ended, oldest first."""
+        ...
+
+    def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
+        """Replace the step of the same key. With `announce` the task's revision grows and watchers wake.
+
+        Ignored when `epoch` is older than the task's: that writer has lost the task to another.
+        """
+        ...
+
+    def ask_cancel(self, task_id: str) -> bool:
+        """Remember that the task is to be cancelled. False when it has ended already."""
+        ...
+
+    def take(self, task_id: str) -> int:
+        """Become the task's only writer: a new epoch."""
+        ...
+
+    def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
+        """The task as soon as its revision is above `after_revision`; None when `timeout` seconds have passed."""
+        ...
+
+
+class AdaptersPort(Protocol):
+    """The configured targets' adapters, made on first use."""
+
+    def target(self, key: str) -> Target:
+        """The configured target. Raises KeyError."""
+        ...
+
+    def rules(self, key: str) -> RulesPort:
+        """The rules of the target's platform."""
+        ...
+
+    def uploader(self, key: str) -> UploaderPort: ...
+
+    def publisher(self, key: str) -> PublisherPort: ...
+
+    def renewable(self, key: str) -> RenewablePort | None: ...
+
+    def scopes(self, key: str) -> tuple[str, ...]:
+        """The scopes whose limits hold this target back."""
+        ...
+
+    def keys(self) -> Iterator[str]: ...
+
+
+class EnginePort(Protocol):
+    """Who runs tasks, when, and where."""
+
+    def submit(self, task_id: str) -> None:
+        """Run the task, soon. Returns at once."""
+        ...
+
+    def cancel(self, task_id: str) -> None:
+        """Stop the task if it runs here. Returns at once."""
+        ...
+
+    def close(self, timeout: float | None = None) -> None:
+        """Stop all tasks, keep their checkpoints, end all threads."""
+        ...
