@@ -1,0 +1,78 @@
+"""The bytes that an adapter reads while it sends: counted, stoppable, and sure to be of the file that was looked at."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from io import FileIO
+
+from medusa.domain.failures import MediaChanged, MediaError, Stopped
+from medusa.domain.values import Media, Span
+
+
+class FileBody:
+    """Body over a Span of a local file."""
+
+    def __init__(
+        self,
+        media: Media,
+        span: Span,
+        stopped: threading.Event,
+        moved: Callable[[int], None],
+        before_last: Callable[[], None],
+    ) -> None:
+        """`moved` is told the offset as it goes; `before_last` is called before the span's last block is given."""
+        self._media = media
+        self._span = span
+        self._at = span.start
+        self._stopped = stopped
+        self._moved = moved
+        self._before_last = before_last
+        self._file = _opened(media)
+        self._file.seek(span.start)
+
+    def __len__(self) -> int:
+        return len(self._span)
+
+    def readinto(self, view: memoryview, /) -> int:
+        """The next bytes; 0 at the end. Raises Stopped or MediaChanged."""
+        self._moved(self._at)
+        left = self._span.stop - self._at
+        if left <= 0:
+            self._file.close()
+            return 0
+        if self._stopped.is_set():
+            raise Stopped
+        if left <= len(view):
+            self._check_unchanged()
+            self._before_last()
+        try:
+            count = self._file.readinto(view[:left])
+        except OSError as error:
+            raise MediaError(f"{self._media.name} cannot be read: {error.strerror}") from None
+        if not count:
+            raise MediaChanged(f"{self._media.name} got shorter while it was sent")
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        """Give the file back; a body that was not read to its end needs it."""
+        self._file.close()
+
+    def _check_unchanged(self) -> None:
+        """Before the last block: nobody has written to the file meanwhile. (A file put in its place is another one.)"""
+        size, modified, _ = self._media.etag.split(":")
+        status = os.fstat(self._file.fileno())
+        if status.st_size != int(size):
+            sizes = f"from {int(size):,} to {status.st_size:,} bytes"
+            raise MediaChanged(f"{self._media.name} changed while it was sent: its size went {sizes}")
+        if status.st_mtime_ns != int(modified):
+            raise MediaChanged(f"{self._media.name} changed while it was sent: it was modified")
+
+
+def _opened(media: Media) -> FileIO:
+    try:
+        return FileIO(media.uri, "rb")
+    except OSError as error:
+        raise MediaError(f"{media.name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None

@@ -1,0 +1,98 @@
+"""What the runner lends an adapter for one call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from medusa.domain.failures import Stopped
+from medusa.domain.ports import Body
+from medusa.domain.values import Media, Span
+from medusa.runner.body import FileBody
+
+
+class Lender(Protocol):
+    """Whom a call tells what happens in it. Called from the adapter's thread."""
+
+    def now(self) -> float: ...
+
+    def moved(self, offset: int) -> None: ...
+
+    def before_last_block(self) -> None: ...
+
+    def budget(self, scope: str, left: float, resets_at: float) -> None: ...
+
+
+class RunnerCall:
+    """Call for one exchange or a few reads; ends at once when it is cancelled, unless it has committed."""
+
+    def __init__(self, lender: Lender, media: Media | None = None, *, preemptible: bool = True) -> None:
+        self._lender = lender
+        self._media = media
+        self._lock = threading.Lock()
+        self._preemptible = preemptible
+        self._cancelled = threading.Event()
+        self.given_up = False
+        """It was ended because it took too long, not because anyone asked."""
+        self._closes: list[Callable[[], None]] = []
+        self._bodies: list[FileBody] = []
+
+    def body(self, span: Span) -> Body:
+        """The media's bytes [start, stop)."""
+        if self._media is None:
+            raise AssertionError("this step has no media")
+        body = FileBody(self._media, span, self._cancelled, self._lender.moved, self._commit)
+        self._bodies.append(body)
+        return body
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self._lender.now()
+
+    def budget(self, scope: str, left: float, resets_at: float) -> None:
+        """A rate header was seen."""
+        self._lender.budget(scope, left, resets_at)
+
+    def on_cancel(self, close: Callable[[], None]) -> None:
+        """Remember what ends the exchange; end it at once if the call is cancelled already."""
+        with self._lock:
+            self._closes.append(close)
+            cancelled = self._cancelled.is_set()
+        if cancelled:
+            close()
+
+    def cancel(self) -> None:
+        """End the call, unless it can't be cut any more because what it does may be taking effect."""
+        with self._lock:
+            if not self._preemptible:
+                return
+        self._close()
+
+    def give_up(self) -> None:
+        """End a call that takes too long, whatever it does."""
+        self.given_up = True
+        self._close()
+
+    def release(self) -> None:
+        """The call is over: give its files back."""
+        for body in self._bodies:
+            body.close()
+
+    def _close(self) -> None:
+        with self._lock:
+            self._cancelled.set()
+            closes = tuple(self._closes)
+        for close in closes:
+            close()
+
+    def _commit(self) -> None:
+        """The last block is about to be handed out."""
+        self._lender.before_last_block()
+
+    def cannot_stop(self) -> None:
+        """From here on the call runs to its end. Raises Stopped when it was cancelled before."""
+        with self._lock:
+            if self._cancelled.is_set():
+                raise Stopped
+            self._preemptible = False

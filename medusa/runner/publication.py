@@ -1,0 +1,133 @@
+"""Carries a visible step to its receipt: the intent is saved, it is sent once, the receipt is saved.
+
+Between send and receipt anything may have happened, whatever the error was, unless the failure says `no_effect`. Then
+it is looked for, and sent again only when it is surely not there or cannot double.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import partial
+
+from medusa.domain import pipeline
+from medusa.domain.failures import Failure, FailureKind, PlatformError
+from medusa.domain.ports import Call, PublisherPort
+from medusa.domain.task import Task
+from medusa.domain.values import Intent, LookAgain, Receipt, StepSpec, Verdict
+from medusa.runner.step_life import StepLife
+
+_log = logging.getLogger("medusa.runner")
+_NOT_SHOWN = Failure(FailureKind.TRANSIENT, "the platform accepted it, and it did not show up")
+
+
+async def publish(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
+    """The step's receipt. Raises PlatformError (OUTCOME_UNKNOWN among them) or Stopped; a sent step's intent stays."""
+    publisher = await life.work(partial(life.ports.adapters.publisher, life.target))
+    made = pipeline.made(task, life.step)
+    intent = life.step.intent
+    if intent is not None:  # an earlier run may have sent it
+        found = await _find(life, publisher, intent, None)
+        if isinstance(found, Receipt):
+            return found
+        intent = _kept(life, intent, found)
+    while True:
+        await life.hold()
+        life.raise_if_stopped()
+        _raise_if_expired(life, spec, made)
+        intent = _intended(life, publisher, spec, made, intent)
+        outcome = await _send(life, publisher, intent)
+        if isinstance(outcome, Receipt):
+            return outcome
+        intent = _kept(life, intent, outcome)
+
+
+def _raise_if_expired(life: StepLife, spec: StepSpec, made: dict[str, Receipt]) -> None:
+    """What the step is made from may have been dropped by the platform while it waited."""
+    for name in spec.after:
+        until = made[name].usable_until if name in made else None
+        if until is not None and until < life.now():
+            gone = Failure(FailureKind.SESSION_LOST, f"its {name} has expired on the platform", no_effect=True)
+            raise PlatformError(gone)
+
+
+def _intended(
+    life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt], same: Intent | None
+) -> Intent:
+    """The intent, saved: from here on anything may have happened. `same`: these very bytes may be sent again."""
+    now = life.now()
+    intent = same or replace(publisher.intend(spec, made, now), sent_at=now)
+    intent = replace(intent, send_by=now + life.ports.send_within_s)
+    life.change(pipeline.intended(pipeline.trying(life.step), intent))
+    return intent
+
+
+def _kept(life: StepLife, intent: Intent, verdict: Verdict) -> Intent | None:
+    """The intent to send once more as it is, or None when it surely had no effect and may be made anew."""
+    if verdict is Verdict.REPEATABLE:
+        return intent
+    life.change(pipeline.unsent(life.step))
+    return None
+
+
+async def _send(life: StepLife, publisher: PublisherPort, intent: Intent) -> Receipt | Verdict:
+    """Send once. ABSENT and REPEATABLE are given after the policy's wait; raises when it must not be sent again."""
+    try:
+        sent = await life.once(partial(_sent, publisher, intent), visible=True)
+    except PlatformError as error:
+        if error.failure.no_effect:
+            life.change(pipeline.unsent(life.step))
+            await life.recover(error.failure)
+            return Verdict.ABSENT
+        _log.info("step %s was sent and its reply was lost: looking for it", life.step.name)
+        failure = error.failure
+    else:
+        if isinstance(sent, Receipt):
+            return sent
+        await life.pause(life.now() + sent.after_s, sent.note)
+        failure = _NOT_SHOWN
+    found = await _find(life, publisher, intent, failure)
+    if not isinstance(found, Receipt):
+        await life.recover(failure)
+    return found
+
+
+def _sent(publisher: PublisherPort, intent: Intent, call: Call) -> Receipt | LookAgain:
+    """In a worker's thread: a worker that froze and woke must not send what another has taken over meanwhile."""
+    if call.now() > intent.send_by:
+        late = Failure(FailureKind.TRANSIENT, "this machine was too slow to send it in time", "late", no_effect=True)
+        raise PlatformError(late)
+    return publisher.publish(call, intent)
+
+
+async def _find(life: StepLife, publisher: PublisherPort, intent: Intent, cause: Failure | None) -> Receipt | Verdict:
+    """Whether it got through. Raises OUTCOME_UNKNOWN when that can't be told."""
+    looks = 0
+    while True:
+        try:
+            found = await life.read(partial(publisher.find, intent=intent, looks=looks))
+        except PlatformError as error:
+            _log.info("step %s cannot be looked for: %s", life.step.name, error)
+            raise PlatformError(unknown(cause or error.failure)) from None
+        looks += 1
+        if found is Verdict.ABSENT and life.now() < intent.send_by:
+            found = LookAgain(intent.send_by - life.now(), "making sure that nothing was published")
+        if isinstance(found, LookAgain):
+            if life.stopping:
+                raise PlatformError(unknown(cause))
+            await life.pause(life.now() + found.after_s, found.note)
+        elif found is Verdict.UNKNOWN:
+            raise PlatformError(unknown(cause))
+        else:
+            return found
+
+
+def unknown(cause: Failure | None) -> Failure:
+    """It may be out, and nobody can tell."""
+    because = f" ({cause.said})" if cause else ""
+    return Failure(
+        FailureKind.OUTCOME_UNKNOWN,
+        f"it was sent, but whether it got through is not known{because}",
+        cause.code if cause else "",
+        todo="Look there before you publish it again: Medusa does not send it a second time by itself.",
+    )

@@ -1,0 +1,53 @@
+"""What an engine is given to run tasks with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from medusa.domain.task import StepState, Task
+from medusa.runner.ports import RunnerPorts
+from medusa.runner.step_run import StepRun
+from medusa.runner.task_run import RunContext, TaskRun
+from medusa.runner.workers import Workers
+
+
+class TaskRunner:
+    """Made by an engine in its own process; its threads start with it."""
+
+    def __init__(self, ports: RunnerPorts, workers: Workers) -> None:
+        self._ports = ports
+        self._workers = workers
+
+    def take(self, task_id: str) -> int:
+        """Become the task's only writer: an epoch."""
+        return self._ports.repository.take(task_id)
+
+    def carry(self, task_id: str, epoch: int, context: RunContext) -> Awaitable[None]:
+        """Carry the task through to its end."""
+        return TaskRun(self._ports, task_id, epoch).run(context)
+
+    def step(self, task_id: str, step_key: str, epoch: int) -> StepRun:
+        """One step of it, ready to run. Called in a running event loop."""
+        return StepRun(self._ports, self._workers, task_id, step_key, epoch)
+
+    def left(self, task_id: str) -> str:
+        """What an interrupted task leaves undone, in a line."""
+        return f"task {task_id}: {undone(self._ports.repository.get(task_id))}"
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._workers.close()
+
+
+def undone(task: Task) -> str:
+    """What has not ended, for a person: "YouTube: video (12 of 40 MB sent); Facebook: post (not begun)"."""
+    said = []
+    for step in task.steps:
+        if step.ended or step.target is None:
+            continue
+        where = "not begun"
+        if step.state is StepState.RUNNING:
+            sent = f"{step.done / 1e6:.1f} of {step.total / 1e6:.1f} MB sent"
+            where = sent if step.total else "under way"
+        said.append(f"{task.target(step.target).display}: {step.name} ({where})")
+    return "; ".join(said) or task.message

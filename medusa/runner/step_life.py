@@ -1,0 +1,240 @@
+"""One step while it runs: the one place where it changes, its calls of the adapter, its waits, and its end when asked.
+
+Between any two calls of the adapter the step is saved, so that a process may die at any instant: what follows then asks
+the platform where it stands instead of assuming it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from medusa.domain import pipeline
+from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped
+from medusa.domain.policy import Again, RetryPolicy, Trouble, decide
+from medusa.domain.ports import Call
+from medusa.domain.task import Step
+from medusa.domain.values import Media
+from medusa.runner.call import RunnerCall
+from medusa.runner.ports import RunnerPorts
+from medusa.runner.workers import Workers
+
+T = TypeVar("T")
+LAST_BLOCK_GRACE_S = 0.5
+ASK_WHEN_STOPPING_S = 5.0
+"""Someone waits for the end: a question whether something got through may take so long."""
+
+
+class StepLife:
+    """What an upload, a publication and a look at the media share."""
+
+    def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step: Step, epoch: int) -> None:
+        self.ports = ports
+        self.step = step
+        self._workers = workers
+        self._task_id = task_id
+        self._epoch = epoch
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._call: RunnerCall | None = None
+        self._renewed = False
+        self._shown_at = 0.0
+
+    # ------------------------------------------------------------ state
+
+    def change(self, step: Step, *, announce: bool = True) -> None:
+        """The one place where the step changes: a rule was applied, now it is saved."""
+        self.step = step
+        self.ports.repository.save_step(self._task_id, step, self._epoch, announce)
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self.ports.now()
+
+    @property
+    def target(self) -> str:
+        if self.step.target is None:
+            raise AssertionError("this step belongs to no target")
+        return self.step.target
+
+    @property
+    def policy(self) -> RetryPolicy:
+        return self.ports.retry.get(self.target, RetryPolicy())
+
+    @property
+    def may_be_out(self) -> bool:
+        """Something of it may be visible already, so that it must be followed to a verdict."""
+        return self.step.committed or self.step.intent is not None
+
+    # ------------------------------------------------------------ being stopped
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """End soon, with the checkpoint kept. A post on the wire is awaited.
+
+        The last block of an upload is given a second to be answered; then it is cut, and the platform is asked.
+        """
+        self._stop.set()
+        if self._call is None:
+            return
+        self._call.cancel()
+        if self.step.committed:
+            self._loop.call_later(LAST_BLOCK_GRACE_S, self._call.give_up)
+
+    def go_on(self) -> None:
+        """Calls are allowed again, after the step was stopped."""
+        self._stop.clear()
+
+    def raise_if_stopped(self) -> None:
+        if self.stopping and not self.may_be_out:
+            raise Stopped
+
+    # ------------------------------------------------------------ calls
+
+    async def work(self, work: Callable[[], T]) -> T:
+        """`work` in a thread, outside of any platform."""
+        self.raise_if_stopped()
+        return await self._workers.run(work)
+
+    async def once(self, work: Callable[[Call], T], *, media: Media | None = None, visible: bool = False) -> T:
+        """One call of the adapter, in a thread that has ended when this returns or raises.
+
+        A `visible` one is neither held back, since its intent is saved already, nor cut.
+        """
+        if not visible:
+            await self.hold()
+            self.raise_if_stopped()
+        call = RunnerCall(self, media, preemptible=not (visible or self.may_be_out))
+        self._call = call
+        patience = ASK_WHEN_STOPPING_S if self.stopping else self.ports.call_timeout_s
+        deadline = None if media else self._loop.call_later(patience, call.give_up)
+        try:
+            return await self._workers.run(partial(work, call), bulk=media is not None)
+        except Stopped:
+            if call.given_up:
+                slow = Failure(FailureKind.TRANSIENT, "the platform did not answer in time", "timeout")
+                raise PlatformError(slow) from None
+            raise
+        finally:
+            self._call = None
+            call.release()
+            if deadline:
+                deadline.cancel()
+
+    async def read(self, work: Callable[[Call], T]) -> T:
+        """A look at the platform, tried again like everything that changes nothing, with a count of its own."""
+        before = self.step.trouble
+        self.change(replace(self.step, trouble=Trouble()), announce=False)
+        try:
+            while True:
+                try:
+                    return await self.once(work)
+                except PlatformError as error:
+                    await self.recover(error.failure)
+        finally:
+            self.change(replace(self.step, trouble=before), announce=False)
+
+    def went_well(self) -> None:
+        """The platform took our credentials: if it refuses them later, they may be renewed again."""
+        self._renewed = False
+
+    # ------------------------------------------------------------ after a failed call
+
+    async def recover(self, failure: Failure) -> None:
+        """Renew the credentials, or wait as the policy says; raises the failure when there is nothing more to try."""
+        if not await self._renew(failure):
+            await self._wait_or_raise(failure)
+
+    async def _renew(self, failure: Failure) -> bool:
+        """Once for each time that the credentials were found good; False when that is no way out."""
+        renewable = self.ports.adapters.renewable(self.target)
+        if failure.kind is not FailureKind.AUTH or self._renewed or renewable is None:
+            return False
+        self._renewed = True
+        while True:
+            try:
+                await self.once(renewable.renew)
+                return True
+            except PlatformError as error:
+                await self._wait_or_raise(error.failure)
+
+    async def _wait_or_raise(self, failure: Failure) -> None:
+        if failure.scope and failure.not_before and failure.kind is FailureKind.RATE_LIMITED:
+            self.ports.accounts.block(failure.scope, failure.not_before)
+        again = decide(self.policy, failure, self.step.trouble, self.now(), self.ports.jitter())
+        if again is None or self.stopping:
+            raise PlatformError(failure)
+        self.change(pipeline.waits(self.step, again.at, self._why(failure, again), again.trouble))
+        await self.pause(again.at, self.step.note)
+
+    async def hold(self) -> None:
+        """Wait while a limit holds back this target."""
+        if not self.step.target:
+            return
+        until = self.ports.accounts.blocked_until(self.ports.adapters.scopes(self.step.target))
+        if until > self.now():
+            await self.pause(until, self._told("is rate limited", until))
+
+    # ------------------------------------------------------------ waits
+
+    async def pause(self, until: float, note: str = "") -> None:
+        """Sleep until then (epoch seconds). A stop ends it: with Stopped, unless something may be out already."""
+        delay = until - self.now()
+        if delay <= 0:
+            return
+        if note and (note, until) != (self.step.note, self.step.wait_until):
+            self.change(pipeline.waits(self.step, until, note))
+        try:
+            await asyncio.wait_for(self._stop.wait(), delay)
+        except TimeoutError:
+            return
+        self.raise_if_stopped()
+
+    def _why(self, failure: Failure, again: Again) -> str:
+        if failure.kind is FailureKind.TRANSIENT and not failure.unreached:
+            attempt = f", attempt {again.trouble.attempts + 1} of {self.policy.attempts}"
+            return self._told(f"is busy ({failure.code or failure.said})", again.at) + attempt
+        return self._told(f"waits: {again.why}", again.at)
+
+    def _told(self, what: str, until: float) -> str:
+        """For example "YouTube is rate limited, next try at 14:05:10"."""
+        display = self.ports.adapters.target(self.target).display
+        return f"{display} {what}, next try at {datetime.fromtimestamp(until):%H:%M:%S}"
+
+    # ------------------------------------------------------------ what a call tells, from the adapter's thread
+
+    def moved(self, offset: int) -> None:
+        """Bytes were handed out; shown twice a second at most."""
+        now = time.monotonic()
+        if now - self._shown_at >= self.ports.progress_every_s:
+            self._shown_at = now
+            self._loop.call_soon_threadsafe(self._show, offset)
+
+    def before_last_block(self) -> None:
+        """Where the last block makes the thing exist, that is saved before the block is handed out."""
+        at = self.step.checkpoint
+        if at is None or not at.commits:
+            return
+        if self._call is not None:
+            self._call.cannot_stop()
+        asyncio.run_coroutine_threadsafe(self._commit(), self._loop).result()
+
+    def budget(self, scope: str, left: float, resets_at: float) -> None:
+        """An allowance is used up: hold back before the platform has to refuse."""
+        if left <= 0.0:
+            self.ports.accounts.block(scope, resets_at)
+
+    async def _commit(self) -> None:
+        self.change(pipeline.committed(self.step))
+
+    def _show(self, offset: int) -> None:
+        if not self.step.ended:
+            self.change(pipeline.progressed(self.step, offset))

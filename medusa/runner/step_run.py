@@ -1,0 +1,118 @@
+"""One run of one step, from where it stands to its end."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, replace
+from functools import partial
+
+from medusa.domain import pipeline
+from medusa.domain.failures import Failure, FailureKind, MediaChanged, MediaError, PlatformError, Stopped
+from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task
+from medusa.domain.values import Media, MediaKind, Receipt, StepSpec
+from medusa.runner.ports import RunnerPorts
+from medusa.runner.publication import publish, unknown
+from medusa.runner.step_life import StepLife
+from medusa.runner.upload import clear_away, upload
+from medusa.runner.workers import Workers
+
+_log = logging.getLogger("medusa.runner")
+
+
+class StepRun:
+    """`run` never raises: how it ended is in the step."""
+
+    def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step_key: str, epoch: int) -> None:
+        step = ports.repository.get(task_id).step(step_key)
+        self._life = StepLife(ports, workers, task_id, step, epoch)
+        self._ports = ports
+        self._task_id = task_id
+
+    @property
+    def may_be_out(self) -> bool:
+        """It may be visible already: better awaited than stopped."""
+        return self._life.may_be_out
+
+    def stop(self) -> None:
+        """End soon, with the checkpoint kept."""
+        self._life.stop()
+
+    async def run(self) -> Step:
+        """Carry the step out, whatever happens."""
+        life = self._life
+        if self._task.stopping and life.step.state is StepState.WAITING:  # it came to that since the step was chosen
+            life.change(pipeline.skipped(life.step, life.now()))
+            return life.step
+        life.change(pipeline.started(life.step, life.now()))
+        try:
+            receipt = await self._carry_out(self._task)
+        except Stopped:
+            life.change(pipeline.stopped(life.step, life.now()))
+            if self._task.cancel_asked:
+                await clear_away(life)
+        except PlatformError as error:
+            self._end(error.failure)
+        except MediaError as error:
+            self._end(_media_failure(error))
+        except Exception as error:
+            _log.exception("step %s of task %s met a bug", life.step.name, self._task_id)
+            said = f"Medusa met a bug in itself ({type(error).__name__}); its log has more"
+            self._end(Failure(FailureKind.BUG, said))
+        else:
+            life.change(pipeline.succeeded(life.step, receipt, life.now()))
+        return life.step
+
+    @property
+    def _task(self) -> Task:
+        return self._ports.repository.get(self._task_id)
+
+    def _end(self, failure: Failure) -> None:
+        """Failed; or back to its beginning, once, when what it was made from is gone from the platform."""
+        life = self._life
+        lost = failure.kind is FailureKind.SESSION_LOST and failure.no_effect
+        if lost and life.step.spec.visible and not life.step.reopened:
+            life.change(pipeline.rewound(life.step))
+            return
+        sure = failure.no_effect or failure.kind in (FailureKind.REJECTED, FailureKind.OUTCOME_UNKNOWN)
+        if life.step.committed and not sure:
+            failure = unknown(failure)
+        life.change(pipeline.failed(life.step, failure, life.now()))
+
+    async def _carry_out(self, task: Task) -> Receipt:
+        step = self._life.step
+        if step.name == MEDIA_STEP:
+            return await self._look(task)
+        if step.name == PREFLIGHT_STEP:
+            self._check_media(task)
+        spec = _looked_at(task, pipeline.rendered(task, step))
+        return await (publish if spec.visible else upload)(self._life, task, spec)
+
+    async def _look(self, task: Task) -> Receipt:
+        """Look at each file of the task once."""
+        found = {}
+        for media in {step.spec.media.uri: step.spec.media for step in task.steps if step.spec.media}.values():
+            found[media.uri] = asdict(await self._life.work(partial(self._ports.probe.look, media)))
+        return Receipt(None, extra={"media": found})
+
+    def _check_media(self, task: Task) -> None:
+        """What a platform does not take ends the task before anything is sent."""
+        specs = tuple(_looked_at(task, step.spec) for step in task.of(self._life.target))
+        problem = self._ports.adapters.rules(self._life.target).check(specs)
+        if problem is not None:
+            raise PlatformError(Failure(FailureKind.REJECTED, problem.says, no_effect=True))
+
+
+def _looked_at(task: Task, spec: StepSpec) -> StepSpec:
+    """The spec with its media as the task's first step found them."""
+    if spec.media is None:
+        return spec
+    for step in task.of(None):
+        found = step.receipt.extra["media"].get(spec.media.uri) if step.receipt else None
+        if found:
+            return replace(spec, media=Media(**{**found, "kind": MediaKind(found["kind"])}))
+    return spec
+
+
+def _media_failure(error: MediaError) -> Failure:
+    todo = "Publish it again once the file is complete." if isinstance(error, MediaChanged) else ""
+    return Failure(FailureKind.REJECTED, str(error), "media", todo=todo)

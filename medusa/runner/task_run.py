@@ -1,0 +1,79 @@
+"""Carries one task through: starts what may start, and lets the first failure stop the rest."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from medusa.domain import pipeline
+from medusa.domain.task import Step, StepState, Task
+from medusa.runner.ports import RunnerPorts
+
+
+class RunContext(Protocol):
+    """What an engine gives the orchestration, which has no clock, no randomness and no I/O of its own."""
+
+    def start(self, step: Step) -> None:
+        """Begin to run the step."""
+        ...
+
+    async def first_end(self) -> Step | None:
+        """The next step to end, as a value and never as an exception; None when someone asked for the task's end."""
+        ...
+
+    def stop(self, *, at_once: bool) -> None:
+        """Stop the running steps; what may be out already is awaited, or only its present call is when `at_once`."""
+        ...
+
+    @property
+    def running(self) -> frozenset[str]:
+        """Keys of the steps that run."""
+        ...
+
+
+class TaskRun:
+    """One run of one task, from where it stands to its end."""
+
+    def __init__(self, ports: RunnerPorts, task_id: str, epoch: int) -> None:
+        self._ports = ports
+        self._task_id = task_id
+        self._epoch = epoch
+
+    async def run(self, context: RunContext) -> None:
+        """Until every step has ended."""
+        for step in self._task.steps:
+            if step.state is StepState.RUNNING:  # an earlier run was interrupted there
+                context.start(step)
+        while True:
+            self._begin(context)
+            if not context.running:
+                return
+            ended = await context.first_end()
+            if ended is not None and ended.state is StepState.WAITING:
+                self._rewind(ended)
+            task = self._task
+            if task.stopping:
+                context.stop(at_once=task.cancel_asked)
+
+    @property
+    def _task(self) -> Task:
+        return self._ports.repository.get(self._task_id)
+
+    def _begin(self, context: RunContext) -> None:
+        """Start what may start, and skip what no longer can."""
+        task = self._task
+        while unreachable := pipeline.unreachable(task):
+            if task.stopping and context.running:
+                return  # what runs may still tell something; the rest is skipped when it has ended
+            for step in unreachable:
+                self._save(pipeline.given_up(task, step, self._ports.now()))
+            task = self._task
+        for step in pipeline.next_steps(task):
+            context.start(step)
+
+    def _rewind(self, step: Step) -> None:
+        """What the step was made from is gone: those steps are opened anew."""
+        for earlier in pipeline.sources(self._task, step):
+            self._save(pipeline.rewound(earlier))
+
+    def _save(self, step: Step) -> None:
+        self._ports.repository.save_step(self._task_id, step, self._epoch)

@@ -1,0 +1,93 @@
+"""Carries an invisible step to its receipt: open, advance from checkpoint to checkpoint, ask after each trouble."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from functools import partial
+
+from medusa.domain import pipeline
+from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformError
+from medusa.domain.ports import UploaderPort
+from medusa.domain.task import Task
+from medusa.domain.values import Checkpoint, Media, Receipt, StepSpec
+from medusa.runner.step_life import StepLife
+
+_log = logging.getLogger("medusa.runner")
+
+
+async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
+    """The step's receipt. Raises PlatformError, MediaError or Stopped; the step's checkpoint stays."""
+    uploader = await life.work(partial(life.ports.adapters.uploader, life.target))
+    made = pipeline.made(task, life.step)
+    asking = life.step.checkpoint is not None
+    while True:
+        at = life.step.checkpoint
+        try:
+            if at is None:
+                moved: Checkpoint | Receipt = await life.once(partial(uploader.open, spec=spec, made=made))
+            elif asking:
+                moved = await life.once(partial(uploader.ask, spec=spec, at=at))
+            else:
+                moved = await _advance(life, uploader, spec, at)
+        except PlatformError as error:
+            if life.stopping and life.step.committed and not asking:
+                asking = True  # one question more: its last block may have taken effect
+                continue
+            await _recover(life, uploader, error.failure)
+            asking = life.step.checkpoint is not None
+            continue
+        if isinstance(moved, Receipt):
+            return moved
+        _save(life, spec, moved, asked=asking)
+        asking = False
+
+
+async def _advance(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
+    await life.pause(life.now() + at.wait_s, at.note)
+    if at.want is not None and spec.media is not None:
+        await _check_unchanged(life, spec.media)
+    begun = pipeline.trying(life.step)
+    silent = at.want is None
+    life.change(pipeline.committed(begun) if at.commits and silent else begun, announce=not silent)
+    return await life.once(partial(uploader.advance, spec=spec, at=at), media=None if silent else spec.media)
+
+
+async def _check_unchanged(life: StepLife, media: Media) -> None:
+    if await life.work(partial(life.ports.probe.etag, media)) != media.etag:
+        raise MediaChanged(f"{media.name} is no longer the file that this task began with")
+
+
+def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:
+    """A new checkpoint. If the platform, when asked, wants bytes again, then the last block did not take effect."""
+    life.went_well()
+    step = pipeline.advanced(life.step, at, asked=asked)
+    total = spec.media.size if at.want and spec.media else step.total
+    told = asked and at.want is not None
+    life.change(replace(step, total=total, committed=step.committed and not told), announce=bool(at.note))
+
+
+async def _recover(life: StepLife, uploader: UploaderPort, failure: Failure) -> None:
+    """Open anew, once, what was lost and surely does not exist; else renew, wait, or raise."""
+    lost = life.step.checkpoint
+    if failure.kind is not FailureKind.SESSION_LOST or life.step.committed or life.step.reopened or lost is None:
+        await life.recover(failure)
+        return
+    await _abandon(life, uploader, lost)
+    life.change(pipeline.reopened(life.step))
+
+
+async def clear_away(life: StepLife) -> None:
+    """After a cancel: remove what the unfinished upload has left on the platform, as far as that goes."""
+    at = life.step.checkpoint
+    if at is not None and not life.may_be_out:
+        life.go_on()
+        uploader = await life.work(partial(life.ports.adapters.uploader, life.target))
+        await _abandon(life, uploader, at)
+
+
+async def _abandon(life: StepLife, uploader: UploaderPort, at: Checkpoint) -> None:
+    try:
+        await life.once(partial(uploader.abandon, at=at))
+    except PlatformError as error:
+        _log.info("an orphan of step %s stays on the platform: %s", life.step.name, error)
