@@ -1,0 +1,256 @@
+"""Runs tasks in this process: an asyncio loop in a thread of its own, and worker threads for the adapters' calls.
+
+The interpreter's exit waits for running tasks. Python's own ways are too late for that: once the main thread has ended,
+executors refuse new work and, on 3.12 and later, no thread can be started. So every thread here is a daemon that is
+started with the first task, and an atexit function waits, which can catch Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from medusa.domain.failures import MedusaError
+from medusa.domain.task import Step
+
+
+class Running(Protocol):
+    """One step under way."""
+
+    @property
+    def may_be_out(self) -> bool: ...
+
+    async def run(self) -> Step: ...
+
+    def stop(self) -> None: ...
+
+
+class Runner(Protocol):
+    """What the container injects: how to carry a task, and one of its steps, through. Called in the engine's loop."""
+
+    def take(self, task_id: str) -> int:
+        """Become the task's only writer: an epoch."""
+        ...
+
+    def carry(self, task_id: str, epoch: int, context: LocalContext) -> Awaitable[None]: ...
+
+    def step(self, task_id: str, step_key: str, epoch: int) -> Running: ...
+
+    def left(self, task_id: str) -> str:
+        """What an interrupted task leaves undone, in a line."""
+        ...
+
+    def close(self) -> None:
+        """Let its threads end."""
+        ...
+
+
+class LocalContext:
+    """RunContext over asyncio tasks."""
+
+    def __init__(self, begin: Callable[[str], Running]) -> None:
+        self._begin = begin
+        self._steps: dict[str, Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: asyncio.Queue[Step | None] = asyncio.Queue()
+
+    @property
+    def running(self) -> frozenset[str]:
+        """Keys of the steps that run, or whose end was not told yet."""
+        return frozenset(self._steps)
+
+    @property
+    def may_be_out(self) -> bool:
+        """Whether a running step may have become visible and has no receipt yet."""
+        return any(run.may_be_out for run in tuple(self._steps.values()))
+
+    def start(self, step: Step) -> None:
+        """Begin to run the step."""
+        run = self._begin(step.key)
+        self._steps[step.key] = run
+        task = asyncio.get_running_loop().create_task(self._carry(run))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def first_end(self) -> Step | None:
+        """The next step to end; None after `wake`."""
+        ended = await self._ends.get()
+        if ended is not None:
+            del self._steps[ended.key]
+        return ended
+
+    def stop(self, *, at_once: bool) -> None:
+        """Stop the running steps; what may be out already is awaited, or only its present call is when `at_once`."""
+        for run in tuple(self._steps.values()):
+            if at_once or not run.may_be_out:
+                run.stop()
+
+    def wake(self) -> None:
+        """Let `first_end` return: someone asked for the task's end."""
+        self._ends.put_nowait(None)
+
+    async def _carry(self, run: Running) -> None:
+        self._ends.put_nowait(await run.run())
+
+
+class LocalEngine:
+    """EnginePort in this process."""
+
+    def __init__(self, runner: Callable[[], Runner]) -> None:
+        """`runner` is called in the engine's own thread, once, before the first task."""
+        self._make_runner = runner
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: Runner | None = None
+        self._contexts: dict[str, LocalContext] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unfinished: set[str] = set()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._closed = False
+        self._pid = os.getpid()
+
+    # ------------------------------------------------------------ for callers, from any thread
+
+    def submit(self, task_id: str) -> None:
+        """Run the task, soon. Returns at once."""
+        with self._lock:
+            self._check_usable()
+            loop = self._started()
+            self._unfinished.add(task_id)
+            self._idle.clear()
+        loop.call_soon_threadsafe(self._begin, task_id)
+
+    def cancel(self, task_id: str) -> None:
+        """Let a running task see that its end was asked for. Returns at once."""
+        with self._lock:
+            loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._wake, task_id)
+
+    def wait_idle(self, timeout: float | None = None) -> bool:
+        """Until no task runs; False when `timeout` seconds have passed."""
+        return self._idle.wait(timeout)
+
+    def leave(self, grace_s: float = 10.0) -> tuple[str, ...]:
+        """Leave all tasks where they stand, as a kill would, but let what may be public already get its receipt.
+
+        A line on each task that was unfinished.
+        """
+        deadline = time.monotonic() + grace_s
+        while self._anything_out() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with self._lock:
+            runner, ids = self._runner, sorted(self._unfinished)
+        return tuple(runner.left(task_id) for task_id in ids) if runner else ()
+
+    def _anything_out(self) -> bool:
+        return any(context.may_be_out for context in tuple(self._contexts.values()))
+
+    def close(self, timeout: float | None = None) -> None:
+        """Wait until the running tasks have ended, at most `timeout` seconds, then end all threads."""
+        self._idle.wait(timeout)
+        with self._lock:
+            self._closed = True
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+        _engines.discard(self)
+
+    def check_process(self) -> None:
+        """Raises MedusaError after a fork: the threads are in the other process."""
+        if os.getpid() != self._pid:
+            raise MedusaError(
+                "this MedusaCore was made before fork() and cannot be used in the child process: make a new one there"
+            )
+
+    # ------------------------------------------------------------ in the engine's thread
+
+    def _check_usable(self) -> None:
+        self.check_process()
+        if self._closed:
+            raise MedusaError("this MedusaCore is closed")
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            ready = threading.Event()
+            threading.Thread(target=self._serve, args=(self._loop, ready), name="medusa-engine", daemon=True).start()
+            ready.wait()
+            _engines.add(self)
+        return self._loop
+
+    def _serve(self, loop: asyncio.AbstractEventLoop, ready: threading.Event) -> None:
+        asyncio.set_event_loop(loop)
+        self._runner = runner = self._make_runner()
+        ready.set()
+        loop.run_forever()
+        runner.close()
+        for task in self._tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        loop.close()
+
+    def _begin(self, task_id: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry(task_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, task_id: str) -> None:
+        runner = self._runner
+        if runner is None:
+            raise AssertionError("the engine was not started")
+        epoch = runner.take(task_id)
+        context = LocalContext(lambda key: runner.step(task_id, key, epoch))
+        self._contexts[task_id] = context
+        try:
+            await runner.carry(task_id, epoch, context)
+        finally:
+            del self._contexts[task_id]
+            self._ended(task_id)
+
+    def _ended(self, task_id: str) -> None:
+        with self._lock:
+            self._unfinished.discard(task_id)
+            if not self._unfinished:
+                self._idle.set()
+
+    def _wake(self, task_id: str) -> None:
+        context = self._contexts.get(task_id)
+        if context is not None:
+            context.wake()
+
+
+# ---------------------------------------------------------------- the interpreter's exit
+
+_engines: weakref.WeakSet[LocalEngine] = weakref.WeakSet()
+
+
+def _wait_at_exit() -> None:
+    engines = [engine for engine in _engines if engine._pid == os.getpid()]
+    if not _was_interrupted():
+        try:
+            for engine in engines:
+                engine.wait_idle()
+            return
+        except KeyboardInterrupt:
+            pass
+    left = [line for engine in engines for line in engine.leave()]
+    if left:
+        sys.stderr.write("\n".join(["Medusa was interrupted, and left:", *(f"  {line}" for line in left), ""]))
+
+
+def _was_interrupted() -> bool:
+    """Whether Ctrl-C has ended the program: nobody wants to wait then."""
+    last: Any = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    return isinstance(last, KeyboardInterrupt)
+
+
+atexit.register(_wait_at_exit)

@@ -1,0 +1,110 @@
+"""Looks at media files: what they hold (by MediaInfo), and whether they are still the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from medusa.domain.failures import MediaChanged, MediaError
+from medusa.domain.values import Media, MediaKind
+
+_SAMPLE = 64 * 1024
+"""Bytes of head and of tail that go into an etag."""
+
+
+class MediaProbe:
+    """ProbePort over local files."""
+
+    def look(self, media: Media) -> Media:
+        """The media with size, etag and what its content shows. Raises MediaError."""
+        name = media.name
+        size = _regular(media).st_size
+        if size == 0:
+            raise MediaError(f"{name} is empty")
+        etag = self.etag(media)
+        looked = replace(media, size=size, etag=etag)
+        if media.kind is MediaKind.TEXT:
+            return looked
+        shown = _shown(looked)
+        changed = difference(etag, self.etag(media))
+        if changed:
+            raise MediaChanged(f"{name} is still being written: {changed}")
+        return shown
+
+    def etag(self, media: Media) -> str:
+        """ "size:mtime in ns:hash of head and tail". Raises MediaError when the file is gone."""
+        status = _regular(media)
+        try:
+            with Path(media.uri).open("rb", buffering=0) as file:
+                sample = file.read(_SAMPLE)
+                if status.st_size > _SAMPLE:
+                    file.seek(max(_SAMPLE, status.st_size - _SAMPLE))
+                    sample += file.read(_SAMPLE)
+        except OSError as error:
+            raise MediaError(f"{media.name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None
+        return f"{status.st_size}:{status.st_mtime_ns}:{hashlib.sha256(sample).hexdigest()[:32]}"
+
+
+def difference(before: str, now: str) -> str:
+    """What two etags tell apart, for a person; empty when they are equal."""
+    if before == now:
+        return ""
+    size, modified, content = before.split(":")
+    new_size, new_modified, new_content = now.split(":")
+    if size != new_size:
+        return f"its size went from {int(size):,} to {int(new_size):,} bytes"
+    if content != new_content:
+        return "its content is another one"
+    return "it was modified" if modified != new_modified else "it is another file"
+
+
+def _regular(media: Media) -> os.stat_result:
+    try:
+        status = Path(media.uri).stat()
+    except OSError as error:
+        raise MediaError(f"{media.name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise MediaError(f"{media.name} is a directory")
+    if not stat.S_ISREG(status.st_mode):
+        raise MediaError(f"{media.name} is not a regular file")
+    return status
+
+
+def _shown(media: Media) -> Media:
+    """What MediaInfo finds. A file that is cut short parses without error: its tracks, or a flag, tell."""
+    from pymediainfo import MediaInfo
+
+    tracks = {track.track_type: track.to_data() for track in reversed(MediaInfo.parse(media.uri).tracks)}
+    video, image, general = tracks.get("Video"), tracks.get("Image"), tracks.get("General", {})
+    if general.get("istruncated") == "Yes":
+        raise MediaError(f"{media.name} is cut short: its end is missing")
+    if media.kind is MediaKind.VIDEO and video is None:
+        held = "an image" if image else "sound only" if "Audio" in tracks else "nothing that plays"
+        raise MediaError(f"{media.name} is not a video: it has no video track, but {held}")
+    if media.kind is MediaKind.IMAGE and image is None:
+        raise MediaError(f"{media.name} is not an image{': it is a video' if video else ''}")
+    found = video or image
+    kind = MediaKind.VIDEO if video else MediaKind.IMAGE if image else media.kind
+    if found is None:
+        return media
+    width, height = found.get("width"), found.get("height")
+    if found.get("rotation") in ("90.000", "270.000"):  # as it is shown: phones store upright videos lying
+        width, height = height, width
+    return replace(
+        media,
+        kind=kind,
+        mime=general.get("internet_media_type") or media.mime,
+        duration_s=_seconds(found.get("duration") or general.get("duration")),
+        width=width,
+        height=height,
+    )
+
+
+def _seconds(milliseconds: object) -> float | None:
+    try:
+        return float(str(milliseconds)) / 1000
+    except ValueError:
+        return None
