@@ -1,0 +1,27 @@
+"""YouTube: videos by the Data API v3, with thumbnail, captions, playlists, and a wait until they are processed."""
+
+from __future__ import annotations
+
+from medusa.adapters.platforms.youtube.account import YouTubeAccount, scopes
+from medusa.adapters.platforms.youtube.rules import LIMITS, YouTubeRules
+from medusa.domain.platform import Platform
+
+PLATFORM = Platform(
+    name="youtube",
+    display="YouTube",
+    account=YouTubeAccount,
+    rules=YouTubeRules,
+    adapter="medusa.adapters.platforms.youtube.adapter:YouTubeUploader",
+    scopes=scopes,
+    login="medusa.adapters.platforms.youtube.login:login",
+    abilities=(
+        "video (resumable)",
+        "scheduled publication",
+        "thumbnail",
+        "captions",
+        "playlists",
+        "waits until processed",
+    ),
+    limits=LIMITS,
+    gives="url",
+)
