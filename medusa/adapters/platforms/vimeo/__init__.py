@@ -1,0 +1,29 @@
+"""Vimeo: uploads by tus, with thumbnail, text tracks and tags."""
+
+from __future__ import annotations
+
+from medusa.adapters.platforms.vimeo.account import VimeoAccount, scope
+from medusa.adapters.platforms.vimeo.rules import DESCRIPTION_LIMIT, NAME_LIMIT, TAGS_LIMIT, VimeoRules
+from medusa.domain.platform import Platform
+
+
+def _scopes(account: VimeoAccount) -> tuple[str, ...]:
+    return (scope(account),)
+
+
+PLATFORM = Platform(
+    name="vimeo",
+    display="Vimeo",
+    account=VimeoAccount,
+    rules=VimeoRules,
+    adapter="medusa.adapters.platforms.vimeo.adapter:VimeoUploader",
+    scopes=_scopes,
+    abilities=("video", "resumable", "privacy", "password", "thumbnail", "text tracks", "tags", "wait until playable"),
+    limits={
+        "title": f"{NAME_LIMIT} characters",
+        "description": f"{DESCRIPTION_LIMIT} characters",
+        "tags": f"{TAGS_LIMIT} on a video",
+        "video": "what the account's plan has left",
+    },
+    gives="url",
+)
