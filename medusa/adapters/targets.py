@@ -1,0 +1,65 @@
+"""The configured targets' adapters, made when they are first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from medusa.adapters.http import Http
+from medusa.adapters.registry import ALL, adapter_class
+from medusa.config import Settings
+from medusa.domain.ports import AccountsPort, PublisherPort, RenewablePort, RulesPort, UploaderPort
+from medusa.domain.request import Target
+
+
+class ConfiguredTargets:
+    """AdaptersPort over the settings. A platform's client code is imported with the first call of its adapter."""
+
+    def __init__(self, settings: Settings, http: Http, accounts: AccountsPort) -> None:
+        self._settings = settings
+        self._http = http
+        self._accounts = accounts
+        self._made: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def keys(self) -> Iterator[str]:
+        """The configured targets, in the config's order."""
+        return iter(self._settings.targets)
+
+    def target(self, key: str) -> Target:
+        """The configured target. Raises KeyError."""
+        return self._settings.targets[key].target
+
+    def rules(self, key: str) -> RulesPort:
+        """The rules of the target's platform."""
+        target = self._settings.targets[key]
+        return ALL[target.target.platform].rules(target.account, self._settings.ready)
+
+    def scopes(self, key: str) -> tuple[str, ...]:
+        """The scopes whose limits hold this target back."""
+        target = self._settings.targets[key]
+        return ALL[target.target.platform].scopes(target.account)
+
+    def uploader(self, key: str) -> UploaderPort:
+        """The target's adapter for what nobody outside sees yet."""
+        adapter: UploaderPort = self._adapter(key)
+        return adapter
+
+    def publisher(self, key: str) -> PublisherPort:
+        """The target's adapter for what goes public."""
+        adapter: PublisherPort = self._adapter(key)
+        return adapter
+
+    def renewable(self, key: str) -> RenewablePort | None:
+        """The target's adapter, if it can renew its credentials without the user."""
+        adapter = self._adapter(key)
+        return adapter if hasattr(adapter, "renew") else None
+
+    def _adapter(self, key: str) -> Any:
+        with self._lock:
+            if key not in self._made:
+                target = self._settings.targets[key]
+                made = adapter_class(ALL[target.target.platform])
+                self._made[key] = made(target.account, self._http, self._accounts)
+            return self._made[key]

@@ -1,0 +1,51 @@
+"""What a configuration says, once it is checked: plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from medusa.domain.policy import Ready, RetryPolicy
+from medusa.domain.request import Target
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """One configured destination."""
+
+    target: Target
+    account: Any
+    """An instance of its platform's `account` dataclass. Holds secrets, which its repr leaves out."""
+    retry: RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Who runs the tasks."""
+
+    kind: Literal["local"] = "local"
+    """"local": threads of this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Medusa's own settings, under the key "medusa"."""
+
+    ready: Ready = field(default_factory=Ready)
+    """Whether to wait until a video is processed before the next platform posts its link."""
+    keep_tasks: int = 1000
+    """How many finished tasks are remembered; beyond it the oldest are dropped."""
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    """Who runs the tasks."""
+    concurrency: int = 8
+    """How many uploads run at once, over all tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(Own):
+    """A whole configuration."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    """For targets that say nothing else."""
+    targets: Mapping[str, TargetSettings] = field(default_factory=dict)

@@ -1,0 +1,65 @@
+"""The wiring: the only room that names adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from medusa.adapters.accounts import FileAccounts
+from medusa.adapters.engines.local import LocalEngine
+from medusa.adapters.http import Http
+from medusa.adapters.probe import MediaProbe
+from medusa.adapters.registry import ALL
+from medusa.adapters.repositories.memory import MemoryRepository
+from medusa.adapters.targets import ConfiguredTargets
+from medusa.config import Settings, load
+from medusa.domain.policy import RetryPolicy
+from medusa.runner.ports import RunnerPorts
+from medusa.runner.runner import TaskRunner
+from medusa.runner.workers import Workers
+
+
+def settings(source: str | PathLike[str] | Mapping[str, Any]) -> Settings:
+    """The settings of a config file, or of a config's content. Raises ConfigError with all that is wrong with it."""
+    return load(source if isinstance(source, Mapping) else Path(source), ALL)
+
+
+def _retry(settings: Settings) -> dict[str, RetryPolicy]:
+    return {key: target.retry for key, target in settings.targets.items()}
+
+
+def _rehearsal(ports: RunnerPorts, workers: Callable[[], Workers]) -> tuple[MemoryRepository, LocalEngine]:
+    """The same adapters, over tasks that nobody else sees, without retries: for `validate(online=True)`."""
+    repository = MemoryRepository()
+    patience = dict.fromkeys(ports.adapters.keys(), RetryPolicy.off())
+    own = replace(ports, repository=repository, retry=patience)
+    return repository, LocalEngine(lambda: TaskRunner(own, workers()))
+
+
+class Container(containers.DeclarativeContainer):
+    """One MedusaCore's objects. Made on first use, each once."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    http = providers.Singleton(Http)
+    accounts = providers.Singleton(FileAccounts)
+    probe = providers.Singleton(MediaProbe)
+    repository = providers.Singleton(MemoryRepository, keep_finished=settings.provided.keep_tasks)
+    targets = providers.Singleton(ConfiguredTargets, settings, http, accounts)
+    ports = providers.Singleton(
+        RunnerPorts,
+        repository=repository,
+        adapters=targets,
+        accounts=accounts,
+        probe=probe,
+        retry=providers.Callable(_retry, settings),
+    )
+    workers = providers.Factory(Workers, bulk=settings.provided.concurrency)
+    runner = providers.Factory(TaskRunner, ports, workers)
+    engine = providers.Singleton(LocalEngine, runner.provider)
+
+    rehearsal = providers.Callable(_rehearsal, ports, workers.provider)

@@ -1,0 +1,298 @@
+"""MedusaCore: the in-process face."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike, fspath
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from medusa.domain import pipeline
+from medusa.domain.failures import ConfigError, InvalidRequest
+from medusa.domain.request import PublishRequest, Target
+from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, status_reply
+from medusa.domain.values import Media, Problem
+
+if TYPE_CHECKING:
+    from medusa.container import Container
+
+MediaFile = str | PathLike[str]
+
+
+class MedusaCore:
+    """Publishes media on the configured platforms. Usable from any thread; tasks run in threads of its own.
+
+    `config_file`: path of a medusa_config.json; `config`: its content as a mapping, instead. Raises ConfigError with
+    everything that is wrong with it. Never opens a browser: missing credentials are an error that names the command.
+    """
+
+    def __init__(self, config_file: MediaFile | None = None, *, config: Mapping[str, Any] | None = None) -> None:
+        if (config_file is None) == (config is None):
+            raise ConfigError([Problem("", "give either config_file=... or config={...}")])
+        from medusa import container
+
+        self._container: Container = container.Container(
+            settings=container.settings(config if config is not None else fspath(config_file or ""))
+        )
+        self._targets = self._container.targets()
+        self._repository = self._container.repository()
+        self._engine = self._container.engine()
+
+    # ------------------------------------------------------------ publishing
+
+    def publish_async(
+        self,
+        media_file: MediaFile | None = None,
+        platforms: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Begin to publish and return the new task's id at once; the work goes on in threads.
+
+        `platforms`: targets, keys of the config; uploads run side by side, posts follow. `metadata`: target -> what it
+        is asked for. Raises InvalidRequest with all that is wrong with the request; then no task comes to be. What is
+        wrong with the media, or what only a platform can tell, ends the task as failed.
+        """
+        self._engine.check_process()
+        task = self._plan(media_file, platforms, metadata)
+        self._repository.create(task)
+        self._engine.submit(task.id)
+        return task.id
+
+    def validate(
+        self,
+        media_file: MediaFile | None = None,
+        platforms: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        online: bool = False,
+    ) -> tuple[Problem, ...]:
+        """Everything that is wrong with what `publish_async` would be asked; sends nothing.
+
+        `online` also looks at the media and asks each platform what its preflight asks: credentials, rights, quota.
+        """
+        self._engine.check_process()
+        try:
+            task = self._plan(media_file, platforms, metadata)
+        except InvalidRequest as error:
+            return error.problems
+        return self._rehearse(task) if online else ()
+
+    def cancel(self, task_id: str) -> bool:
+        """Ask for a task's end: uploads stop within a second, a post that is on the wire is awaited and recorded.
+
+        False when the task has ended already. Raises TaskNotFound.
+        """
+        self._engine.check_process()
+        asked = self._repository.ask_cancel(task_id)
+        self._engine.cancel(task_id)
+        return asked
+
+    # ------------------------------------------------------------ watching
+
+    def get_task_status(self, task_id: str) -> dict[str, Any]:
+        """One of four replies: pending, in_progress (message), completed (results), failed (error, failed_platform).
+
+        Raises TaskNotFound for an id that is unknown or was dropped.
+        """
+        return status_reply(self.get_task(task_id))
+
+    def get_task(self, task_id: str) -> Task:
+        """The task with all its steps, as it stands. Raises TaskNotFound."""
+        self._engine.check_process()
+        return self._repository.get(task_id)
+
+    def list_tasks(self, limit: int = 100, before: str | None = None) -> tuple[Task, ...]:
+        """Tasks, newest first, at most `limit`, older than the task `before`."""
+        self._engine.check_process()
+        return self._repository.recent(limit, before)
+
+    def wait(self, task_id: str, timeout: float | None = None) -> dict[str, Any]:
+        """The task's last status reply, once it has ended. Raises TimeoutError after `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        task = self.get_task(task_id)
+        while not task.ended:
+            left = None if deadline is None else deadline - time.monotonic()
+            newer = self._repository.wait(task_id, task.revision, left) if left is None or left > 0 else None
+            if newer is None:
+                raise TimeoutError(f"task {task_id} has not ended within {timeout:g} s: {task.message}")
+            task = newer
+        return status_reply(task)
+
+    def watch(self, task_id: str, after_revision: int = 0) -> Iterator[Task]:
+        """Snapshots of the task: the present one, then each newer one, until it has ended.
+
+        The revision grows strictly; a slow reader skips intermediate snapshots, and always gets the last. Raises
+        TaskNotFound.
+        """
+        revision = after_revision
+        while True:
+            task = self.get_task(task_id)
+            if task.revision <= revision and not task.ended:
+                newer = self._repository.wait(task_id, revision, None)
+                task = newer or task
+            if task.revision > revision:
+                revision = task.revision
+                yield task
+            if task.ended:
+                return
+
+    async def watch_async(self, task_id: str, after_revision: int = 0) -> AsyncIterator[Task]:
+        """`watch` for a running event loop, which is not blocked."""
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Queue[Task | BaseException | None] = asyncio.Queue()
+        left = threading.Event()
+
+        def follow() -> None:
+            last: BaseException | None = None
+            try:
+                for task in self.watch(task_id, after_revision):
+                    if left.is_set():
+                        return
+                    loop.call_soon_threadsafe(arrived.put_nowait, task)
+            except Exception as error:
+                last = error
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(arrived.put_nowait, last)
+
+        self.get_task(task_id)
+        threading.Thread(target=follow, name="medusa-watch", daemon=True).start()
+        try:
+            while (task := await arrived.get()) is not None:
+                if isinstance(task, BaseException):
+                    raise task
+                yield task
+        finally:
+            left.set()
+
+    # ------------------------------------------------------------ life
+
+    def close(self, timeout: float | None = None) -> None:
+        """Wait until the running tasks have ended, at most `timeout` seconds, and end the threads."""
+        self._engine.close(timeout)
+
+    def __enter__(self) -> MedusaCore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the running tasks; leave them where they stand when an exception flies."""
+        self.close(0.0 if kind else None)
+
+    # ------------------------------------------------------------ planning
+
+    def _plan(self, media_file: object, platforms: object, metadata: object) -> Task:
+        problems: list[Problem] = []
+        targets = self._resolve(platforms, problems)
+        asked = self._asked(metadata, targets, problems)
+        media = _media(media_file, problems)
+        request = PublishRequest(targets, asked, media)
+        task_id = uuid.uuid4().hex
+        steps: tuple[Step, ...] = ()
+        try:
+            steps = pipeline.plan(task_id, request, {target.key: self._targets.rules(target.key) for target in targets})
+        except InvalidRequest as error:
+            problems += error.problems
+        steps = tuple(_placed(step, media, problems) for step in steps)
+        if problems:
+            raise InvalidRequest(problems)
+        now = time.time()
+        return Task(task_id, request, steps, created_at=now, updated_at=now)
+
+    def _resolve(self, platforms: object, problems: list[Problem]) -> tuple[Target, ...]:
+        if isinstance(platforms, str) or not isinstance(platforms, Sequence):
+            problems.append(Problem("platforms", 'give a list of targets, for example ["youtube", "facebook"]'))
+            return ()
+        if not platforms:
+            problems.append(Problem("platforms", f"name at least one target (configured: {self._configured()})"))
+        found: dict[str, Target] = {}
+        configured = set(self._targets.keys())
+        for place, key in enumerate(platforms):
+            path = f"platforms[{place}]"
+            if key in found:
+                problems.append(Problem(path, f"{key} is named twice"))
+            elif isinstance(key, str) and key in configured:
+                found[key] = self._targets.target(key)
+            else:
+                problems.append(Problem(path, self._unknown_target(key)))
+        return tuple(found.values())
+
+    def _asked(self, metadata: object, targets: tuple[Target, ...], problems: list[Problem]) -> dict[str, Any]:
+        if metadata is None:
+            return {}
+        if not isinstance(metadata, Mapping):
+            problems.append(Problem("metadata", "give an object: target -> what it is asked for"))
+            return {}
+        known = {target.key for target in targets}
+        asked: dict[str, Any] = {}
+        for key, fields in metadata.items():
+            if key not in known:
+                named = ", ".join(sorted(known)) or "none"
+                problems.append(Problem(f"metadata.{key}", f"{key} is not in platforms (there: {named})"))
+            elif not isinstance(fields, Mapping):
+                problems.append(Problem(key, "give an object"))
+            else:
+                asked[key] = dict(fields)
+        return asked
+
+    def _unknown_target(self, key: object) -> str:
+        near = difflib.get_close_matches(str(key), list(self._targets.keys()), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"unknown target {str(key)!r}{hint} (configured: {self._configured()})"
+
+    def _configured(self) -> str:
+        return ", ".join(self._targets.keys()) or "none"
+
+    def _rehearse(self, task: Task) -> tuple[Problem, ...]:
+        """Run the steps that only look: what fails in them is what is wrong."""
+        looks = replace(task, steps=tuple(step for step in task.steps if step.name in (MEDIA_STEP, PREFLIGHT_STEP)))
+        repository, engine = self._container.rehearsal()
+        repository.create(looks)
+        engine.submit(looks.id)
+        engine.close()
+        ended = repository.get(looks.id)
+        return tuple(
+            Problem(step.target or "media_file", ended.told(step))
+            for step in ended.steps
+            if step.state is StepState.FAILED
+        )
+
+
+def _media(media_file: object, problems: list[Problem]) -> Media | None:
+    if media_file is None:
+        return None
+    if not isinstance(media_file, str | PathLike):
+        problems.append(Problem("media_file", "give a path"))
+        return None
+    media = Media.named(str(Path(fspath(media_file)).absolute()))
+    problems += _file_problems("media_file", media)
+    return media
+
+
+def _placed(step: Step, media: Media | None, problems: list[Problem]) -> Step:
+    """The step with its own file's path made absolute and found to be there."""
+    own = step.spec.media
+    if own is None or (media is not None and own.uri == media.uri):
+        return step
+    found = replace(own, uri=str(Path(own.uri).absolute()))
+    problems += _file_problems(f"{step.target}.{step.name}", found)
+    return replace(step, spec=replace(step.spec, media=found))
+
+
+def _file_problems(path: str, media: Media) -> list[Problem]:
+    try:
+        if Path(media.uri).is_file():
+            return []
+        there = Path(media.uri).exists()
+    except OSError as error:
+        return [Problem(path, f"{media.uri} cannot be looked at: {(error.strerror or 'unknown error').lower()}")]
+    except ValueError:
+        return [Problem(path, "a path cannot hold a NUL character")]
+    return [Problem(path, f"{media.uri} is not a regular file" if there else f"there is no file {media.uri}")]
