@@ -1,0 +1,179 @@
+"""The commands of `medusa` and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medusa.cli.ending import guarded
+
+app = typer.Typer(
+    name="medusa",
+    help="Publish one piece of media everywhere: upload it to the hosts, then post about it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="Check the configuration.", no_args_is_help=True, rich_markup_mode=None)
+auth_app = typer.Typer(help="Log in where a platform needs it.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(config_app, name="config")
+app.add_typer(auth_app, name="auth")
+
+Media = Annotated[
+    Path | None, typer.Argument(help="The file to publish; leave it out for a post without media.", show_default=False)
+]
+To = Annotated[list[str], typer.Option("--to", metavar="TARGETS", help="Where to: youtube,facebook")]
+Meta = Annotated[
+    Path | None, typer.Option("--meta", metavar="FILE", help='Titles, texts... by target, as JSON; "-" reads stdin.')
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One value: youtube.title=Hello (JSON if it parses as JSON)."),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", envvar="MEDUSA_CONFIG", help="The configuration [medusa_config.json]."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from medusa import __version__
+
+        print(f"medusa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def medusa(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What all commands share."""
+
+
+@app.command()
+@guarded
+def publish(
+    *,
+    to: To,
+    media: Media = None,
+    meta: Meta = None,
+    sets: Sets = None,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> int:
+    """Upload and post, and watch it happen.
+
+    Exit status: 0 completed, 1 failed, 2 the request or the configuration is wrong, 130 interrupted.
+    """
+    from medusa.cli import inputs
+    from medusa.cli.publish import publish
+
+    metadata = inputs.metadata(meta, sets or [])
+    return publish(media, inputs.targets(to), metadata, inputs.config_file(config), as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@guarded
+def validate(
+    *,
+    to: To,
+    media: Media = None,
+    meta: Meta = None,
+    sets: Sets = None,
+    config: Config = None,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the platforms; changes nothing.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Say everything that is wrong with a request; send nothing."""
+    from medusa.cli import inputs
+    from medusa.cli.publish import validate
+
+    metadata = inputs.metadata(meta, sets or [])
+    return validate(media, inputs.targets(to), metadata, inputs.config_file(config), online=online, as_json=as_json)
+
+
+@app.command()
+@guarded
+def platforms(as_json: AsJson = False) -> int:
+    """What each platform can do, and its limits."""
+    from medusa.cli.platforms import show
+
+    return show(as_json=as_json)
+
+
+@config_app.command("check")
+@guarded
+def config_check(
+    file: Annotated[Path | None, typer.Argument(help="The configuration.", envvar="MEDUSA_CONFIG")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say everything that is wrong with the configuration, each with its place."""
+    from medusa.cli import inputs
+    from medusa.cli.config import check
+
+    return check(inputs.config_file(file), as_json=as_json)
+
+
+@config_app.command("schema")
+@guarded
+def config_schema() -> int:
+    """Print a JSON Schema of the configuration, for editors."""
+    from medusa.cli.config import print_schema
+
+    return print_schema()
+
+
+@app.command()
+@guarded
+def sandbox(
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 0,
+    tls: Annotated[bool, typer.Option("--tls", help="HTTPS, with a certificate that it makes.")] = False,
+    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Store what is uploaded here.")] = None,
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Faults to act out, as a JSON list.")] = None,
+    write_config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a configuration that points every target here.")
+    ] = None,
+) -> int:
+    """Imitate the platforms on this machine.
+
+    A configuration that points at it (--write-config) lets you rehearse everything without an account.
+    """
+    from medusa.cli.sandbox import serve
+
+    return serve(port, tls=tls, keep=keep, faults=faults, write_config=write_config)
+
+
+@app.command()
+@guarded
+def demo(
+    stay: Annotated[bool, typer.Option("--stay", help="On a terminal: keep the page up until Ctrl-C.")] = False,
+) -> int:
+    """Watch a small video being published.
+
+    To YouTube, Vimeo and Facebook as a sandbox on this machine imitates them; nothing leaves the machine.
+    """
+    from medusa.cli.demo import demo
+
+    return demo(stay=stay)
+
+
+@auth_app.command("login")
+@guarded
+def auth_login(
+    target: Annotated[str, typer.Argument(help="A target of the configuration: youtube")],
+    config: Config = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address instead of opening it.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for your consent.", min=1)] = 300,
+) -> int:
+    """Ask for your consent in a browser and save the credentials."""
+    from medusa.cli import inputs
+    from medusa.cli.auth import login
+
+    return login(target, inputs.config_file(config), open_browser=not no_browser, timeout_s=timeout)

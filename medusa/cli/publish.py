@@ -1,0 +1,86 @@
+"""`medusa publish` and `medusa validate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, say
+from medusa.cli.progress import standing
+from medusa.cli.views import View, view
+from medusa.core import MedusaCore
+from medusa.domain.task import Task, TaskStatus, status_reply
+
+
+def publish(
+    media: Path | None, targets: Sequence[str], metadata: Mapping[str, Any], config: Path, *, as_json: bool, quiet: bool
+) -> int:
+    """Publish, show how it goes, print the outcome; the exit status."""
+    with MedusaCore(config_file=config) as core:
+        task_id = core.publish_async(media, list(targets), metadata)
+        try:
+            task = follow(core, task_id, view(quiet=quiet, bars_only=as_json))
+        except KeyboardInterrupt:
+            say(f"Left; what was under way may still take effect.\n{_standing(core.get_task(task_id))}")
+            raise
+    if as_json:
+        print(json.dumps(status_reply(task), indent=2))
+    else:
+        tell(task)
+    if task.status is TaskStatus.COMPLETED:
+        return COMPLETED
+    return INTERRUPTED if task.cancel_asked else FAILED
+
+
+def follow(core: MedusaCore, task_id: str, shown: View) -> Task:
+    """Show the task until it has ended. Ctrl-C cancels it; a second one leaves at once."""
+    with shown:
+        try:
+            _show(core, task_id, shown)
+        except KeyboardInterrupt:
+            say("Stopping... (Ctrl-C again leaves at once)")
+            core.cancel(task_id)
+            _show(core, task_id, shown)
+    return core.get_task(task_id)
+
+
+def _show(core: MedusaCore, task_id: str, shown: View) -> None:
+    for task in core.watch(task_id):
+        shown.show(task)
+
+
+def tell(task: Task) -> None:
+    """The outcome for a person: results on stdout, all else on stderr."""
+    for warning in task.warnings:
+        say(f"Warning: {warning}")
+    if task.status is TaskStatus.COMPLETED:
+        print("\n".join(f"{name}: {clean(value)}" for name, value in task.results.items()), flush=True)
+    else:
+        said = "Interrupted." if task.culprit is None else f"Failed: {status_reply(task)['error']}"
+        say(f"{said}\n{_standing(task)}")
+
+
+def _standing(task: Task) -> str:
+    return f"How far it came:\n{standing(task)}"
+
+
+def validate(
+    media: Path | None,
+    targets: Sequence[str],
+    metadata: Mapping[str, Any],
+    config: Path,
+    *,
+    online: bool,
+    as_json: bool,
+) -> int:
+    """Print everything that is wrong with a request, or "valid"; the exit status."""
+    with MedusaCore(config_file=config) as core:
+        problems = core.validate(media, list(targets), metadata, online=online)
+    if as_json:
+        found = [{"path": problem.path, "says": problem.says} for problem in problems]
+        print(json.dumps({"valid": not problems, "problems": found}, indent=2))
+    else:
+        print(clean("\n".join(str(problem) for problem in problems)) or "valid")
+    return BAD_INPUT if problems else COMPLETED

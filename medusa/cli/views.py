@@ -1,0 +1,107 @@
+"""Shows a task's progress on stderr: as bars on a terminal, as plain lines elsewhere, or not at all."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+from medusa.cli.ending import clean, say
+from medusa.cli.progress import Line, Rates, change, lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from medusa.domain.task import Task
+
+
+EVERY_S: Final = 60.0
+"""A long upload is worth a plain line at least this often."""
+
+
+class View(Protocol):
+    """Something that shows snapshots of one task as they come."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, task: Task) -> None:
+        """The task as it stands now."""
+        ...
+
+
+def view(*, quiet: bool = False, bars_only: bool = False) -> View:
+    """The view that fits where stderr goes. `bars_only`: silence where bars cannot be drawn."""
+    if quiet:
+        return Silence()
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return Bars(console)
+    return Silence() if bars_only else Lines()
+
+
+class Silence:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pass
+
+    def show(self, task: Task) -> None:
+        pass
+
+
+class Lines(Silence):
+    """A line for each change that is worth one: for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._rates = Rates()
+        self._told: dict[str, tuple[float, Line]] = {}
+
+    def show(self, task: Task) -> None:
+        now = time.monotonic()
+        for line in lines(task, self._rates, now):
+            told_at, before = self._told.get(line.key, (now, None))
+            text = change(before, line, due=now - told_at >= EVERY_S)
+            if text:
+                say(text)
+            if text or before is None or before.state is not line.state:
+                self._told[line.key] = now, line
+
+
+class Bars:
+    """One live line a step, with a bar where bytes are sent."""
+
+    def __init__(self, console: Console) -> None:
+        from medusa.cli.bars import progress
+
+        self._rates = Rates()
+        self._progress = progress(console, self._rates)
+        self._rows: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._progress.stop()
+
+    def show(self, task: Task) -> None:
+        for line in lines(task, self._rates, time.monotonic()):
+            if line.key not in self._rows:
+                self._rows[line.key] = self._progress.add_task("", line=line)
+            self._progress.update(
+                self._rows[line.key],
+                description=clean(line.title),
+                total=line.total,
+                completed=line.done,
+                line=line,
+            )
