@@ -1,0 +1,115 @@
+"""When it is tried again, and when it is given up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medusa.domain.failures import Failure, FailureKind
+from medusa.domain.policy import Again, RetryPolicy, Trouble, decide
+
+NOW = 1_800_000_000.0
+POLICY = RetryPolicy()
+BUSY = Failure(FailureKind.TRANSIENT, "backend error", "HTTP 503")
+OFFLINE = Failure(FailureKind.TRANSIENT, "name not resolved", "unreachable", no_effect=True, unreached=True)
+LIMITED = Failure(FailureKind.RATE_LIMITED, "slow down", "429", not_before=NOW + 600.0, scope="page:1")
+JITTER = st.floats(0.0, 1.0, exclude_max=True)
+FINAL = sorted(set(FailureKind) - {FailureKind.TRANSIENT, FailureKind.RATE_LIMITED})
+
+
+def tries(policy: RetryPolicy, failure: Failure, now: float = NOW, limit: int = 10_000) -> list[Again]:
+    """All that is tried when every try fails in the same way, each at the time that was said."""
+    found: list[Again] = []
+    trouble = Trouble()
+    while (again := decide(policy, failure, trouble, now, 0.5)) and len(found) < limit:
+        found.append(again)
+        trouble, now = again.trouble, again.at
+    return found
+
+
+@pytest.mark.parametrize("kind", FINAL)
+def test_what_does_not_pass_is_not_tried_again(kind: FailureKind) -> None:
+    assert decide(POLICY, Failure(kind, "no", not_before=NOW + 1), Trouble(), NOW, 0.5) is None
+
+
+@pytest.mark.parametrize("failure", [BUSY, OFFLINE, LIMITED, replace(LIMITED, not_before=None)])
+def test_switched_off_nothing_is_tried_again(failure: Failure) -> None:
+    assert decide(RetryPolicy.off(), failure, Trouble(), NOW, 0.5) is None
+
+
+@given(st.integers(1, 12))
+def test_a_busy_platform_is_tried_so_many_times(attempts: int) -> None:
+    assert len(tries(RetryPolicy(attempts=attempts), BUSY)) == attempts - 1
+
+
+@given(st.integers(0, 3), JITTER)
+def test_the_wait_doubles_up_to_its_bound_and_is_jittered_in_full(attempts: int, jitter: float) -> None:
+    again = decide(RetryPolicy(attempts=99, base_s=2.0, cap_s=9.0), BUSY, Trouble(attempts), NOW, jitter)
+    assert again is not None
+    assert again.at == pytest.approx(NOW + jitter * min(9.0, 2.0 * 2**attempts))
+
+
+@given(st.integers(5, 10**6))
+def test_no_wait_is_longer_than_the_cap(attempts: int) -> None:
+    again = decide(RetryPolicy(attempts=attempts + 2), BUSY, Trouble(attempts), NOW, 0.999)
+    assert again is not None
+    assert again.at <= NOW + 60.0
+
+
+def test_a_platform_that_says_when_is_not_asked_sooner() -> None:
+    again = decide(POLICY, replace(BUSY, not_before=NOW + 30.0), Trouble(), NOW, 0.1)
+    assert again is not None
+    assert again.at == NOW + 30.0
+
+
+def test_the_reason_of_a_wait_is_told() -> None:
+    again = decide(POLICY, BUSY, Trouble(1), NOW, 0.5)
+    assert again is not None
+    assert again.why == "HTTP 503, attempt 3 of 5"
+
+
+def test_being_offline_costs_no_attempt_and_ends() -> None:
+    policy = RetryPolicy(give_up_after_s=60.0)
+    found = tries(policy, OFFLINE)
+    assert len(found) == 12
+    assert all(again.trouble.attempts == 0 for again in found)
+    assert [again.at for again in found] == [NOW + 5.0 * n for n in range(1, 13)]
+    assert "name not resolved" in found[0].why
+
+
+def test_being_offline_keeps_the_attempts_before() -> None:
+    again = decide(POLICY, OFFLINE, Trouble(3), NOW, 0.5)
+    assert again is not None
+    assert again.trouble == Trouble(3, NOW)
+
+
+def test_a_platform_that_answers_ends_being_offline() -> None:
+    again = decide(POLICY, BUSY, Trouble(1, NOW - 80_000), NOW, 0.5)
+    assert again is not None
+    assert again.trouble == Trouble(2, None)
+
+
+def test_a_rate_limit_is_waited_for_and_costs_no_attempt() -> None:
+    again = decide(POLICY, LIMITED, Trouble(4), NOW, 0.5)
+    assert again is not None
+    assert again.at == NOW + 600.0
+    assert again.trouble.attempts == 4
+
+
+def test_a_rate_limit_that_is_too_long_is_given_up() -> None:
+    assert decide(POLICY, replace(LIMITED, not_before=NOW + 25 * 3600.0), Trouble(), NOW, 0.5) is None
+
+
+def test_a_rate_limit_without_an_end_is_tried_like_a_busy_platform() -> None:
+    assert len(tries(POLICY, replace(LIMITED, not_before=None))) == 4
+
+
+def test_a_rate_limit_that_says_at_once_is_not_tried_without_end() -> None:
+    assert len(tries(POLICY, replace(LIMITED, not_before=NOW), limit=100)) < 100
+
+
+def test_a_busy_platform_that_asks_for_too_long_a_wait_is_given_up() -> None:
+    assert decide(POLICY, replace(BUSY, not_before=NOW + 25 * 3600.0), Trouble(), NOW, 0.5) is None
