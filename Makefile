@@ -1,0 +1,57 @@
+# The words of this project: CI runs the same ones. Everything is installed into .venv by the first of them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTEST_ARGS ?=
+SUPPORTED := 3.11 3.12 3.13
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check format bench clean
+
+help:  ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/.runtime  ## publish a real video to YouTube, Vimeo and Facebook, on the sandbox
+	@$(BIN)/medusa demo
+
+test: $(VENV)/.dev  ## all tests
+	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+check: $(VENV)/.dev  ## lint, types, import rules, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tests/drift.py
+
+format: $(VENV)/.dev  ## put the code into shape, and make the generated files anew
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+	@$(BIN)/python tests/drift.py --write
+
+bench: $(VENV)/.dev  ## memory and start-up figures, as ratios
+	@$(BIN)/python -m bench
+
+test-all:  ## the tests on every supported Python that is installed
+	@for version in $(SUPPORTED); do \
+	  python=$$(tests/find-python $$version) || { echo "Python $$version is not installed: left out"; continue; }; \
+	  $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version || exit 1; \
+	done
+
+clean:  ## forget what was installed and built
+	@rm -rf .venv .venv-3.* .cache build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Medusa needs Python 3.11 or newer; say PYTHON=... to name one")'
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.pip pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
