@@ -21,6 +21,11 @@ def placeholders(value: Any) -> Iterator[str]:
             yield from placeholders(item)
 
 
+def literal(text: str) -> str:
+    """The text as a template that renders to it: its braces are doubled."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def render(text: str, known: Mapping[str, str]) -> str:
     """The text with its placeholders filled in and "{{" and "}}" unescaped. An unknown name stays as it is."""
 

@@ -14,6 +14,7 @@ from medusa.adapters.platforms.facebook.asked import Fields
 from medusa.domain.policy import Ready
 from medusa.domain.request import Asked
 from medusa.domain.task import PREFLIGHT_STEP
+from medusa.domain.template import literal
 from medusa.domain.values import Json, Media, MediaKind, Problem, StepSpec
 
 KEYS: Final = (
@@ -166,7 +167,7 @@ def _is_photo_alone(fields: Fields, media: Media | None) -> bool:
 
 def _title(media: Media) -> str:
     """The file's stem, as a template that renders to itself."""
-    return media.stem[: limits.TITLE_CHARS].replace("{", "{{").replace("}", "}}")
+    return literal(media.stem[: limits.TITLE_CHARS])
 
 
 # ---------------------------------------------------------------- media that were looked at

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from medusa.domain.policy import Ready
 from medusa.domain.request import Asked
 from medusa.domain.task import PREFLIGHT_STEP
-from medusa.domain.template import render
+from medusa.domain.template import literal, render
 from medusa.domain.values import Media, MediaKind, Problem, StepSpec
 
 TITLE_LIMIT = 100
@@ -68,7 +68,7 @@ class FakeRules:
         if not _hosts(asked) or asked.media is None:
             return
         wanted = {
-            "title": asked.fields.get("title", _literal(asked.media.stem)),
+            "title": asked.fields.get("title", literal(asked.media.stem)),
             "privacy": asked.fields.get("privacy", "private"),
         }
         yield StepSpec("video", "", wanted, asked.media, verb="Uploading to", yields="url")
@@ -89,11 +89,6 @@ def _posting(asked: Asked) -> Iterator[StepSpec]:
     if "comment" in asked.fields:
         text = {"message": asked.fields["comment"]}
         yield _optional(StepSpec("comment", "", text, after=("post",), visible=True, verb="Commenting on"))
-
-
-def _literal(text: str) -> str:
-    """A template that gives this text, whatever braces it holds."""
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _optional(spec: StepSpec) -> StepSpec:

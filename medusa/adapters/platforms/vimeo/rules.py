@@ -10,6 +10,7 @@ from medusa.adapters.platforms.vimeo.account import VimeoAccount
 from medusa.adapters.platforms.vimeo.fields import Fields
 from medusa.domain.policy import Ready
 from medusa.domain.request import Asked
+from medusa.domain.template import literal
 from medusa.domain.values import Media, MediaKind, Problem, StepSpec
 
 NAME_LIMIT: Final = 128
@@ -96,7 +97,7 @@ class VimeoRules:
 
 
 def _video(fields: Fields, asked: Asked, media: Media) -> StepSpec:
-    title = fields.text("title", NAME_LIMIT) or _literal(media.stem[:NAME_LIMIT])
+    title = fields.text("title", NAME_LIMIT) or literal(media.stem[:NAME_LIMIT])
     return StepSpec(
         "video",
         f"{asked.key}:video",
@@ -152,7 +153,7 @@ def _tracks(fields: Fields, asked: Asked) -> Iterator[StepSpec]:
         about = {
             "type": track.choice("type", TRACK_TYPES) or "subtitles",
             "language": track.text("language"),
-            "name": track.text("name") or _literal(file.name),
+            "name": track.text("name") or literal(file.name),
             "active": active is None or active,
         }
         fields.problems += track.problems
@@ -208,8 +209,3 @@ def _misfit(spec: StepSpec) -> Problem | None:
         return None if media.kind is MediaKind.IMAGE else Problem("thumbnail", f"{media.name} is not an image")
     misfit = media.kind in (MediaKind.VIDEO, MediaKind.IMAGE)
     return Problem("texttracks", f"{media.name} is not a text track") if misfit else None
-
-
-def _literal(text: str) -> str:
-    """Text as a template that renders to itself."""
-    return text.replace("{", "{{").replace("}", "}}")

@@ -19,7 +19,7 @@ from medusa.adapters.platforms.youtube.typed import (
     sorted_out,
 )
 from medusa.domain.request import Asked
-from medusa.domain.template import render
+from medusa.domain.template import literal, render
 from medusa.domain.values import Json, MediaKind, Problem
 
 TITLE_CHARACTERS = 100
@@ -247,7 +247,7 @@ def described(asked: Asked) -> dict[str, Any]:
     stem = asked.media.stem if asked.media else ""
     said = {name: value for name, value in asked.fields.items() if name not in _OF_OTHER_STEPS}
     said |= {name: _spelt(said[name]) for name in ("publish_at", "recording_date", "category") if name in said}
-    return {"title": stem.replace("{", "{{").replace("}", "}}"), "privacy": "private", **said}
+    return {"title": literal(stem), "privacy": "private", **said}
 
 
 def _spelt(value: Any) -> str:
