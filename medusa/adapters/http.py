@@ -9,6 +9,7 @@ from the environment as people expect.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import socket
@@ -111,12 +112,12 @@ class Http:
         _current.watch = watch
         try:
             return self._send(session, request)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             watch.raise_if_cancelled()
-            host = urlsplit(request.url).hostname or ""
-            raise PlatformError(transport_failure(error, host, watch.began)) from None
+            raise PlatformError(transport_failure(error, _host(request.url), watch.began)) from None
         finally:
             _current.watch = None
+            watch.end()
             if request.fresh:
                 session.close()
 
@@ -125,17 +126,16 @@ class Http:
         self._shared.close()
 
     def _send(self, session: requests.Session, request: Request) -> Reply:
-        body = request.body if request.body is None or isinstance(request.body, bytes) else _Blocks(request.body)
         with session.request(
             request.method,
             request.url,
             headers=dict(request.headers),
-            data=body,  # type: ignore[arg-type]  # requests takes any iterable with a length; its stubs do not say so
+            data=_content(request.body),  # type: ignore[arg-type]  # any iterable with a length; the stubs do not say so
             auth=_as_it_is,
             allow_redirects=False,
             stream=True,
             timeout=(self._timeouts.connect_s, self._timeouts.idle_s),
-            verify=_certificates(),
+            verify=certificates(),
         ) as response:
             content = _read(response.raw, time.monotonic() + self._timeouts.reply_s)
             headers = {name.lower(): value for name, value in response.headers.items()}
@@ -147,8 +147,8 @@ def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
 
 
-def _certificates() -> str | bool:
-    """requests knows REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE; OpenSSL's own variable comes after them."""
+def certificates() -> str | bool:
+    """What to trust, for requests: it knows the first two of these variables; OpenSSL's own comes after them."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         if os.environ.get(name):
             return os.environ[name]
@@ -177,6 +177,13 @@ def _masked(content: bytes, request: Request) -> bytes:
     return content
 
 
+def _content(body: bytes | Body | None) -> bytes | _Blocks | None:
+    """What requests sends with a Content-Length. (An iterable without any byte it would send chunked.)"""
+    if body is None or isinstance(body, bytes):
+        return body
+    return _Blocks(body) if len(body) else b""
+
+
 class _Blocks:
     """A Body as an iterable of views of one buffer, with a length: nothing is copied, nothing is sent chunked."""
 
@@ -199,29 +206,40 @@ class _Watch:
     """Knows the socket that the current exchange of this thread uses, and shuts it down when the call is cancelled."""
 
     def __init__(self, call: Call) -> None:
-        self._socket: socket.socket | None = None
+        self._line: socket.socket | None = None
         self.began = False
         self._lock = threading.Lock()
         self._cancelled = False
         call.on_cancel(self._cancel)
 
     def use(self, sock: socket.socket) -> None:
+        """Watch this socket from now on. Raises Stopped if the call is cancelled already.
+
+        It is a second descriptor of the socket that is watched: TLS takes the first one over while it shakes hands.
+        """
+        self.end()
         with self._lock:
-            self._socket = sock
-            if self._cancelled:
-                _shut(sock)
+            self.raise_if_cancelled()
+            self._line = socket.socket(fileno=socket.dup(sock.fileno()))
 
     def begin(self, sock: socket.socket) -> None:
         """The request's first bytes are about to go out: from here on anything may have happened."""
-        if not self.began or self._socket is not sock:
-            self.began = True
+        if not self.began:
             self.use(sock)
+            self.began = True
+
+    def end(self) -> None:
+        """Let go of the socket: a later cancel must not end what somebody else sends on it."""
+        with self._lock:
+            if self._line is not None:
+                self._line.close()
+                self._line = None
 
     def _cancel(self) -> None:
         with self._lock:
             self._cancelled = True
-            if self._socket is not None:
-                _shut(self._socket)
+            if self._line is not None:
+                _shut(self._line)
 
     def raise_if_cancelled(self) -> None:
         if self._cancelled:
@@ -235,10 +253,20 @@ class _Current(threading.local):
 _current = _Current()
 
 
+class _NotOurs(logging.Filter):
+    """urllib3 logs the address of each request, and an upload session's address is a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  # logging's signature
+        return _current.watch is None
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_NotOurs())
+
+
 def _shut(sock: socket.socket) -> None:
-    """Wakes a thread blocked in connect, send or receive. (SSLSocket's own shutdown drops the TLS layer first.)"""
+    """Wakes a thread blocked in connect, send or receive."""
     try:
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        sock.shutdown(socket.SHUT_RDWR)
     except OSError:
         return  # it was closed already
 
@@ -299,6 +327,9 @@ def _connect(connection: HTTPConnection) -> socket.socket:
         except OSError as error:
             sock.close()
             last = error
+        except Stopped:
+            sock.close()
+            raise
     if isinstance(last, TimeoutError):
         raise urllib3.exceptions.ConnectTimeoutError(connection, "connect timed out") from last
     raise urllib3.exceptions.NewConnectionError(connection, _reason(last)) from last
@@ -330,8 +361,13 @@ class _Transport(HTTPAdapter):
         }
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: even when it does not follow a redirect, requests reads all of its body to prepare for that."""
+
+
 def _session(timeouts: Timeouts) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.headers.clear()
     session.headers.update({"User-Agent": "medusa-media", "Accept": "*/*", "Accept-Encoding": "identity"})
     session.cookies.set_policy(_NoCookies())
@@ -358,10 +394,20 @@ def transport_failure(error: BaseException, host: str, began: bool) -> Failure:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate_refused(cause, host)
+    if not began and isinstance(error, ValueError):  # requests and http.client do not write such an address or header
+        return _UNSENDABLE
     if not began:
         said = f"could not connect to {host}: {_why(causes)}"
         return Failure(FailureKind.TRANSIENT, said, "unreachable", no_effect=True, unreached=True)
     return Failure(FailureKind.TRANSIENT, f"the connection to {host} was lost: {_why(causes)}", "connection lost")
+
+
+_UNSENDABLE = Failure(
+    FailureKind.REJECTED,
+    "the request cannot be sent: its address, or a value such as a token, holds characters that HTTP does not allow",
+    "unsendable",
+    no_effect=True,
+)
 
 
 def _certificate_refused(cause: ssl.SSLCertVerificationError, host: str) -> Failure:
@@ -372,6 +418,13 @@ def _certificate_refused(cause: ssl.SSLCertVerificationError, host: str) -> Fail
         no_effect=True,
         todo="If this network has a certificate authority of its own, name its file in SSL_CERT_FILE.",
     )
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
