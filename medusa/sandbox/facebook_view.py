@@ -85,7 +85,7 @@ class WallView:
             title=video.title if video else "",
             text=post.message,
             url=permalink(post),
-            thumbnail=self._picture(post),
+            thumbnail=self._photo_url(post.photos[0]) if post.photos else None,
             video=self._world.media_url(self._origin, video.inflow.sink, "video/mp4") if video else None,
             link=post.link or None,
             status=self._says(post),

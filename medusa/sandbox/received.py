@@ -21,6 +21,8 @@ from medusa.sandbox.world import World
 SMALL = 64 * 1024 * 1024
 SHOWN = 64 * 1024
 """Bytes of a text body that its log record holds."""
+LOOK = 16 * 1024
+"""Bytes read at once until it is known which operation it is: its faults strike at a byte that is still to come."""
 
 
 class Cut(Exception):
@@ -175,7 +177,7 @@ class Received:
 
     async def _next_block(self) -> bytes:
         slow = self.fault("slow")
-        most = max(1, int(slow.bytes_per_s / 20)) if slow else -1
+        most = max(1, int(slow.bytes_per_s / 20)) if slow else -1 if self.operation else LOOK
         if cut := self._breaking_point():
             most = cut - self._record.received if most < 0 else min(most, cut - self._record.received)
         try:

@@ -136,6 +136,7 @@ class Library:
     def published(self, video: Video, origin: str) -> Published:
         """The video as its owner sees it."""
         shown = video.picture()
+        uploaded = shown is not None and "time" not in shown.about  # else it is a frame of the film
         inflow = video.upload.inflow
         tags = {"Tags": ", ".join(video.tags)} if video.tags else {}
         return Published(
@@ -145,7 +146,7 @@ class Library:
             title=video.name,
             text=str(video.details.get("description") or ""),
             url=video.link,
-            thumbnail=self._world.media_url(origin, shown.sink, shown.content_type) if shown else None,
+            thumbnail=self._world.media_url(origin, shown.sink, shown.content_type) if shown and uploaded else None,
             video=self._world.media_url(origin, inflow.sink, "video/mp4") if inflow else None,
             privacy=video.view,
             status=self._says(video),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -930,3 +931,30 @@ def test_videos_are_kept_with_keep(tmp_path: Path) -> None:
         page.finish(page.uploaded())
         kept = [path for path in (tmp_path / "kept").iterdir() if path.suffix == ".mp4"]
         assert [path.read_bytes() for path in kept] == [CONTENT]
+
+
+class TestPageForPeople:
+    def pictures(self, page: Client) -> list[str | None]:
+        """The thumbnail of each thing on the page; a video is shown by a frame of its stored film instead."""
+        html = requests.get(f"{page.sandbox.url}/_sandbox/feed", timeout=5).text
+        return [found[1] for found in re.finditer(r'<img src="([^"]+)"', html)]
+
+    def test_a_photo_is_shown(self, page: Client) -> None:
+        page.photo(message="Look")
+        (url,) = self.pictures(page)
+        assert requests.get(str(url), timeout=5).content == PICTURE
+
+    def test_a_video_has_no_picture_of_its_own(self, page: Client) -> None:
+        begun = page.uploaded()
+        assert page.finish(begun, title="A film").ok
+        assert self.pictures(page) == []
+
+
+@pytest.mark.parametrize("after", [40_000, 1_000_000])
+def test_a_cut_strikes_a_multipart_upload_at_its_byte(page: Client, after: int) -> None:
+    """Which operation it is stands in the body, so its beginning is read before a fault can act."""
+    begun = page.start()
+    page.sandbox.fault(platform="facebook", operation="video.transfer", kind="cut", after=after)
+    with pytest.raises(requests.ConnectionError):
+        page.transfer(begun["upload_session_id"], 0, CONTENT[: int(begun["end_offset"])])
+    assert page.sandbox.log()[-1]["received"] == after

@@ -174,6 +174,13 @@ def test_badges() -> None:
     assert 'class="badge' not in feed(Published("video", "1", 0, privacy="anybody"))
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"), [("uploading", "busy"), ("processing", "busy"), ("failed: codec", "trouble")]
+)
+def test_what_is_under_way_is_no_trouble(status: str, kind: str) -> None:
+    assert f'class="badge {kind}"' in feed(Published("video", "1", 0, status=status))
+
+
 @pytest.mark.parametrize(("size", "status", "plays"), [(9, "", 1), (None, "", 1), (0, "", 0), (9, "uploading", 0)])
 def test_only_what_is_there_plays(size: int | None, status: str, plays: int) -> None:
     item = Published("video", "1", 0, title="t", video="http://x/film.mp4", size=size, status=status)

@@ -697,8 +697,19 @@ class TestPage:
         vimeo.create(name="Half way")
         vimeo.sandbox.clock.move(5)
         feed = requests.get(f"{vimeo.url}/_sandbox/feed", timeout=5).text.lower()
-        for text in ("launch", "we launch", "half way", "unlisted", "uploading", "/_sandbox/media/"):
+        for text in ("launch", "we launch", "half way", "unlisted", "uploading"):
             assert text in feed
+
+    def test_a_thumbnail_is_what_was_uploaded_and_no_frame(self, vimeo: Client) -> None:
+        """Without one, the page itself shows a frame of the stored film."""
+        video = vimeo.uploaded()
+        assert "<img" not in requests.get(f"{vimeo.url}/_sandbox/feed", timeout=5).text
+        picture = vimeo.call("POST", f"{video['uri']}/pictures").json()
+        requests.put(picture["link"], data=PICTURE, timeout=5)
+        vimeo.call("PATCH", picture["uri"], json={"active": True})
+        feed = requests.get(f"{vimeo.url}/_sandbox/feed", timeout=5).text
+        (_, shown) = feed.split('<img src="')
+        assert requests.get(shown.partition('"')[0], timeout=5).content == PICTURE
 
     def test_says_what_failed(self, vimeo: Client) -> None:
         vimeo.sandbox.fault(platform="vimeo", operation="processing", kind="processing_failed", reason="no codec")

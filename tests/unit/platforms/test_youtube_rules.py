@@ -309,7 +309,7 @@ def test_captions_are_checked(size: int, says: str) -> None:
 
 @pytest.mark.parametrize("size", [-262144, 1, 262143, 262145])
 def test_a_chunk_size_has_googles_unit(size: int) -> None:
-    with pytest.raises(ValueError, match="must be 0 or a multiple of 262144"):
+    with pytest.raises(ValueError, match=r"^chunk_size must be 0 or a multiple of 262144"):
         replace(ACCOUNT, chunk_size=size)
 
 

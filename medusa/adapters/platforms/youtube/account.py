@@ -36,7 +36,7 @@ class YouTubeAccount:
 
     def __post_init__(self) -> None:
         if self.chunk_size < 0 or self.chunk_size % CHUNK_UNIT:
-            raise ValueError(f"must be 0 or a multiple of {CHUNK_UNIT}")
+            raise ValueError(f"chunk_size must be 0 or a multiple of {CHUNK_UNIT}")
 
 
 def scopes(account: YouTubeAccount) -> tuple[str, ...]:

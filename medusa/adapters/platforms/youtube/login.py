@@ -16,6 +16,7 @@ from google_auth_oauthlib.flow import InstalledAppFlow, WSGITimeoutError
 from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]  # it has no type hints
 from requests import RequestException
 
+from medusa.adapters.http import certificates, transport_failure
 from medusa.adapters.platforms.youtube.account import YouTubeAccount
 from medusa.adapters.platforms.youtube.auth import SCOPE, UPLOADING
 from medusa.domain.failures import ConfigError, MedusaError
@@ -64,7 +65,7 @@ class _Flow(InstalledAppFlow):  # type: ignore[misc]  # it has no type hints
 
     def fetch_token(self, **kwargs: Any) -> Any:
         with _oauthlib_told(self.client_config["token_uri"]):
-            return super().fetch_token(timeout=EXCHANGE_S, verify=_certificates(), **kwargs)
+            return super().fetch_token(timeout=EXCHANGE_S, verify=certificates(), **kwargs)
 
 
 def _flow(account: YouTubeAccount) -> Any:
@@ -109,9 +110,9 @@ def _ask(flow: Any, open_browser: bool, timeout_s: float) -> Any:
     except OAuth2Error as error:
         said = f"{error.error}: {error.description}" if error.description else error.error
         raise MedusaError(f"Google refused the login ({said})") from None
-    except (RequestException, OSError):
-        host = urlsplit(flow.client_config["token_uri"]).hostname
-        raise MedusaError(f"the login could not be completed: no answer from {host}") from None
+    except (RequestException, OSError) as error:
+        failure = transport_failure(error, urlsplit(flow.client_config["token_uri"]).hostname or "", began=True)
+        raise MedusaError(f"the login could not be completed: {failure.said}. {failure.todo}".rstrip()) from None
 
 
 def _has_browser() -> bool:
@@ -138,11 +139,6 @@ def _oauthlib_told(uri: str) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _certificates() -> str | bool:
-    """OpenSSL's variable, which requests does not know; requests itself puts its own variables before it."""
-    return os.environ.get("SSL_CERT_FILE") or True
 
 
 def _granted(credentials: Any) -> frozenset[str]:
