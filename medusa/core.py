@@ -59,7 +59,7 @@ class MedusaCore:
         is asked for. Raises InvalidRequest with all that is wrong with the request; then no task comes to be. What is
         wrong with the media, or what only a platform can tell, ends the task as failed.
         """
-        self._engine.check_process()
+        self._engine.check_usable()
         task = self._plan(media_file, platforms, metadata)
         self._repository.create(task)
         self._engine.submit(task.id)
@@ -201,6 +201,10 @@ class MedusaCore:
         except InvalidRequest as error:
             problems += error.problems
         steps = tuple(_placed(step, media, problems) for step in steps)
+        if media and steps and not any(step.spec.media and step.spec.media.uri == media.uri for step in steps):
+            problems.append(
+                Problem("media_file", "none of these targets publishes it: ask one to, or leave it out")
+            )
         if problems:
             raise InvalidRequest(problems)
         now = time.time()
@@ -216,7 +220,7 @@ class MedusaCore:
         configured = set(self._targets.keys())
         for place, key in enumerate(platforms):
             path = f"platforms[{place}]"
-            if key in found:
+            if isinstance(key, str) and key in found:
                 problems.append(Problem(path, f"{key} is named twice"))
             elif isinstance(key, str) and key in configured:
                 found[key] = self._targets.target(key)
@@ -252,7 +256,7 @@ class MedusaCore:
 
     def _rehearse(self, task: Task) -> tuple[Problem, ...]:
         """Run the steps that only look: what fails in them is what is wrong."""
-        looks = replace(task, steps=tuple(step for step in task.steps if step.name in (MEDIA_STEP, PREFLIGHT_STEP)))
+        looks = replace(task, steps=tuple(map(_rehearsed, task.steps)))
         repository, engine = self._container.rehearsal()
         repository.create(looks)
         engine.submit(looks.id)
@@ -263,6 +267,12 @@ class MedusaCore:
             for step in ended.steps
             if step.state is StepState.FAILED
         )
+
+
+def _rehearsed(step: Step) -> Step:
+    """A step that looks, so that its failure stops no other; any other step is there for its media only."""
+    only = replace(step, spec=replace(step.spec, required=False))
+    return only if step.name in (MEDIA_STEP, PREFLIGHT_STEP) else pipeline.skipped(only, time.time())
 
 
 def _media(media_file: object, problems: list[Problem]) -> Media | None:

@@ -83,7 +83,7 @@ def _shown(media: Media) -> Media:
         raise MediaError(f"{media.name} is cut short: its end is missing")
     if media.kind is MediaKind.VIDEO and video is None:
         held = "an image" if image else "sound only" if "Audio" in tracks else "nothing that plays"
-        raise MediaError(f"{media.name} is not a video: it has no video track, but {held}")
+        raise MediaError(f"{media.name} is not a video: it has no video track (it holds {held})")
     if media.kind is MediaKind.IMAGE and image is None:
         raise MediaError(f"{media.name} is not an image{': it is a video' if video else ''}")
     found = video or image

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from medusa.domain.values import Problem
 
+MEDIA_CODE = "media"
+"""The code of a failure that no platform is to blame for: the file itself is bad, or is no longer the same."""
+
 
 class FailureKind(StrEnum):
     """Sorted by what the runner does about it."""

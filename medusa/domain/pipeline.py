@@ -36,7 +36,7 @@ def plan(task_id: str, request: PublishRequest, rules: Mapping[str, RulesPort]) 
 
 
 def _asked(task_id: str, request: PublishRequest) -> Iterator[Asked]:
-    samples = {name: SAMPLE_POST_ID if name.endswith("_post_id") else SAMPLE_URL for name in _promises(request)}
+    samples = {name: SAMPLE_POST_ID if name.endswith("_post_id") else SAMPLE_URL for name in _promised(request)}
     for target in request.targets:
         others = [request.asked(other.key) for other in request.targets if other is not target]
         used = {f"{target.key}_url", f"{target.key}_post_id"} & set(placeholders(others))
@@ -49,11 +49,9 @@ def _placed(target: str, problem: Problem) -> Problem:
     return Problem(f"{target}.{problem.path}" if problem.path else target, problem.says)
 
 
-def _promises(request: PublishRequest) -> Iterator[str]:
-    """The placeholders that this request could fill, whichever of the two a platform then gives."""
-    for target in request.targets:
-        yield f"{target.key}_url"
-        yield f"{target.key}_post_id"
+def _promised(request: PublishRequest) -> dict[str, str]:
+    """The placeholders that this request could fill, whichever of the two a platform then gives, and their targets."""
+    return {f"{target.key}_{kind}": target.key for target in request.targets for kind in ("url", "post_id")}
 
 
 def _media_steps(task_id: str, specs: Mapping[str, tuple[StepSpec, ...]]) -> tuple[Step, ...]:
@@ -67,15 +65,15 @@ def _placeholder_problems(
 ) -> list[Problem]:
     """Unknown and circular placeholders. Which names are given is known for sure only once all targets are planned."""
     given = {f"{target}_{spec.yields}": target for target, planned in specs.items() for spec in planned if spec.yields}
-    allowed = set(given) if complete else set(_promises(request))
+    known = given if complete else _promised(request)
     problems: list[Problem] = []
     needs: dict[str, set[str]] = {}
     for target in request.targets:
         for path, name in _named(target.key, request.asked(target.key)):
-            if name not in allowed:
+            if name in known:
+                needs.setdefault(target.key, set()).add(known[name])
+            else:
                 problems.append(Problem(path, _unknown(name, sorted(given))))
-            elif name in given:
-                needs.setdefault(target.key, set()).add(given[name])
     return problems + [
         Problem(loop[0], f"placeholders form a circle: {' needs '.join((*loop, loop[0]))}") for loop in _loops(needs)
     ]
@@ -119,8 +117,8 @@ def _loops(needs: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
 
 
 def next_steps(task: Task) -> tuple[Step, ...]:
-    """The waiting steps that may start now; none once the task is stopping."""
-    if task.stopping:
+    """The waiting steps that may start now; none once the task is stopping, or while it is paused."""
+    if task.stopping or task.paused:
         return ()
     results = task.results
     waiting = [step for step in task.steps if step.state is StepState.WAITING]
@@ -318,6 +316,11 @@ def failed(step: Step, failure: Failure, now: float) -> Step:
 def stopped(step: Step, now: float) -> Step:
     """It was interrupted by the task's end. Its checkpoint and intent stay."""
     return replace(step, state=StepState.STOPPED, note="", wait_until=None, ended_at=now)
+
+
+def suspended(step: Step) -> Step:
+    """It waits again, with its checkpoint: the task is paused, or its process ends."""
+    return replace(step, state=StepState.WAITING, note="", wait_until=None)
 
 
 def skipped(step: Step, now: float) -> Step:

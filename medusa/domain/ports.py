@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from medusa.domain.request import Asked, Target
-from medusa.domain.task import Step, Task
+from medusa.domain.task import Step, Task, TaskStatus
 from medusa.domain.values import (
     Checkpoint,
     Intent,
@@ -142,6 +142,17 @@ class AccountsPort(Protocol):
         """The latest time until which any of these scopes is held back; 0.0 when none is."""
         ...
 
+    def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
+        """Book `units` of the allowance `what` of `owner` in the period that ends then (epoch seconds).
+
+        Whoever books in one period gives the same end.
+        """
+        ...
+
+    def spent(self, owner: str, what: str, now: float) -> tuple[int, float]:
+        """What is booked in the present period, and its end; (0, 0.0) when nothing is."""
+        ...
+
 
 class ProbePort(Protocol):
     """Looks at files."""
@@ -156,28 +167,53 @@ class ProbePort(Protocol):
 
 
 class TaskRepositoryPort(Protocol):
-    """Where tasks are kept. Every method may be called from any thread."""
+    """Where tasks are kept. Every method may be called from any thread.
 
-    def create(self, task: Task) -> None:
-        """Keep a new task."""
+    What a method changes is kept for good when it returns. Where there is no task with the given id, a method raises
+    TaskNotFound, unless it says otherwise; MedusaError when the place itself fails (disk full, locked for long), and
+    then nothing has changed.
+    """
+
+    def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
+        """Keep a new task; its id.
+
+        With the `key` of a task that is kept already nothing is created: the id of that task, if it was made with the
+        same `fingerprint`. Raises TaskConflict if it was not, or if there is a task with this id.
+        """
         ...
 
     def get(self, task_id: str) -> Task:
-        """The task as it stands. Raises TaskNotFound."""
+        """The task as it stands."""
         ...
 
-    def recent(self, limit: int = 100, before: str | None = None) -> tuple[Task, ...]:
-        """Tasks, newest first, at most `limit`, older than the task `before`."""
+    def recent(
+        self,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        status: TaskStatus | None = None,
+        target: str | None = None,
+        since: float | None = None,
+    ) -> tuple[Task, ...]:
+        """Tasks, newest first, at most `limit`, older than the task `before`.
+
+        Only those in that status, with that target, created at that time (epoch seconds) or later.
+        """
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """How many tasks there are of each status."""
         ...
 
     def unfinished(self) -> tuple[str, ...]:
-        """Ids of the tasks that have not ended, oldest first."""
+        """Ids of the tasks to go on with, oldest first: not ended, not paused, not held by another who lives."""
         ...
 
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
-        """Replace the step of the same key. With `announce` the task's revision grows and watchers wake.
+        """Replace the step of the same key; its spec stays. With `announce` the revision grows and watchers wake.
 
-        Ignored when `epoch` is older than the task's: that writer has lost the task to another.
+        Ignored when `epoch` is older than the task's (that writer has lost the task to another) and when the task is
+        gone. Once a task has ended, what gives access to an account is forgotten, except where `retry` needs it.
         """
         ...
 
@@ -185,12 +221,38 @@ class TaskRepositoryPort(Protocol):
         """Remember that the task is to be cancelled. False when it has ended already."""
         ...
 
-    def take(self, task_id: str) -> int:
-        """Become the task's only writer: a new epoch."""
+    def set_paused(self, task_id: str, paused: bool) -> bool:
+        """Remember that the task is to rest, or no longer. False when it has ended already."""
+        ...
+
+    def take(self, task_id: str, *, force: bool = False) -> int:
+        """Become the task's only writer: a new epoch. Whoever had taken it here before is fenced off.
+
+        Raises TaskConflict, naming the holder, while another one that lives holds it; `force` takes it all the same.
+        """
+        ...
+
+    def release(self, task_id: str) -> None:
+        """Let others take the task. Ignored when it is not held here."""
+        ...
+
+    def reopen(self, task: Task) -> Task:
+        """Let a task that has ended go on with the steps of `task`: a new epoch, and its revision goes on.
+
+        Raises TaskConflict when it has not ended, is held by another, or has changed since `task` was read.
+        """
+        ...
+
+    def delete(self, task_id: str) -> None:
+        """Forget the task. Raises TaskConflict when it has not ended."""
         ...
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
         """The task as soon as its revision is above `after_revision`; None when `timeout` seconds have passed."""
+        ...
+
+    def close(self) -> None:
+        """Release all that is held here. Nothing may be called afterwards."""
         ...
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from medusa.domain.failures import Failure
+from medusa.domain.failures import MEDIA_CODE, Failure, FailureKind
 from medusa.domain.policy import Trouble
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.values import Checkpoint, Intent, Receipt, StepSpec
@@ -102,6 +102,8 @@ class Task:
     """Epoch seconds."""
     revision: int = 1
     cancel_asked: bool = False
+    paused: bool = False
+    """No step starts, and those that run go back to waiting with their checkpoints, until it is unpaused."""
     updated_at: float = 0.0
 
     def step(self, key: str) -> Step:
@@ -120,11 +122,9 @@ class Task:
     def status(self) -> TaskStatus:
         if any(step.state is StepState.RUNNING for step in self.steps):
             return TaskStatus.IN_PROGRESS
-        if any(is_fatal(step) for step in self.steps):
-            return TaskStatus.FAILED
         if all(step.ended for step in self.steps):
-            return TaskStatus.COMPLETED
-        started = self.cancel_asked or any(step.state is not StepState.WAITING for step in self.steps)
+            return TaskStatus.FAILED if any(is_fatal(step) for step in self.steps) else TaskStatus.COMPLETED
+        started = self.cancel_asked or self.paused or any(step.state is not StepState.WAITING for step in self.steps)
         return TaskStatus.IN_PROGRESS if started else TaskStatus.PENDING
 
     @property
@@ -175,7 +175,10 @@ class Task:
         failure = step.failure
         if failure is None:
             return ""
-        said = f"{self.target(step.target).display} API error: {failure.said}" if step.target else failure.said
+        said = failure.said
+        if step.target and failure.code != MEDIA_CODE:
+            words = "" if failure.kind is FailureKind.OUTCOME_UNKNOWN or failure.unreached else " API error"
+            said = f"{self.target(step.target).display}{words}: {said}"
         stop = "" if said.endswith((".", "!", "?")) else "."
         return f"{said}{stop} {failure.todo}" if failure.todo else said
 
@@ -208,13 +211,20 @@ def status_reply(task: Task) -> dict[str, Any]:
             step = task.culprit
             if step is None:
                 return {"status": "failed", "error": "Cancelled", "failed_platform": None}
-            return {"status": "failed", "error": task.told(step), "failed_platform": step.target}
+            return {"status": "failed", "error": task.told(step), "failed_platform": _blamed(step)}
+
+
+def _blamed(step: Step) -> str | None:
+    """The target at fault: none is when the file itself is bad, or changed while it was sent."""
+    return None if step.failure and step.failure.code == MEDIA_CODE else step.target
 
 
 def _message(task: Task) -> str:
     running = [step for step in task.steps if step.state is StepState.RUNNING]
     if task.stopping:
         return "Stopping..."
+    if task.paused:
+        return "Pausing..." if running else "Paused"
     moving = [step for step in running if step.wait_until is None or not step.note]
     waits = [step.note for step in running if step not in moving]
     if waits and not moving:

@@ -127,8 +127,8 @@ class Receipt:
 
     id: str | None
     url: str | None = None
-    extra: Json = field(default_factory=dict)
-    """What later steps of the same target may need."""
+    extra: Json = field(default_factory=dict, repr=False)
+    """What later steps of the same target may need: an upload session's id may be among it."""
     usable_until: float | None = None
     """Epoch seconds after which the platform drops the thing if no later step has used it."""
     warnings: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ class Intent:
     """Exactly what a visible step is about to send; saved before a byte of it goes out."""
 
     key: str
-    fields: Json
+    fields: Json = field(repr=False)
     fingerprint: str
     """Equal for equal content: what a look at the platform compares with."""
     handle: str | None

@@ -25,25 +25,59 @@ async def publish(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
     """The step's receipt. Raises PlatformError (OUTCOME_UNKNOWN among them) or Stopped; a sent step's intent stays."""
     publisher = await life.work(partial(life.ports.adapters.publisher, life.target))
     made = pipeline.made(task, life.step)
-    intent = life.step.intent
-    if intent is not None:  # an earlier run may have sent it
-        found = await _find(life, publisher, intent, None)
-        if isinstance(found, Receipt):
-            return found
-        intent = _kept(life, intent, found)
+    cause: Failure | None = None
     while True:
         await life.hold()
-        life.raise_if_stopped()
+        receipt = await _looked_for(life, publisher, cause)  # a verdict may not outlast the wait before this line
+        if receipt is not None:
+            return receipt
+        _raise_if_called_off(life, cause)
         _raise_if_expired(life, spec, made)
-        intent = _intended(life, publisher, spec, made, intent)
-        outcome = await _send(life, publisher, intent)
-        if isinstance(outcome, Receipt):
-            return outcome
-        intent = _kept(life, intent, outcome)
+        sent = await _send(life, publisher, spec, made)
+        if isinstance(sent, Receipt):
+            return sent
+        receipt = await _looked_for(life, publisher, cause := sent)
+        if receipt is not None:
+            return receipt
+        await _recover(life, sent)
+
+
+async def _looked_for(life: StepLife, publisher: PublisherPort, cause: Failure | None) -> Receipt | None:
+    """None: it may be sent, anew if the step has no intent any more, else these very bytes."""
+    if life.step.intent is None:
+        return None
+    found = await _find(life, publisher, life.step.intent, cause)
+    if isinstance(found, Receipt):
+        return found
+    if found is Verdict.ABSENT:
+        life.change(pipeline.unsent(life.step))
+    return None
+
+
+def _raise_if_called_off(life: StepLife, cause: Failure | None) -> None:
+    """Nothing is sent any more once someone asked for the end, not even what could not double."""
+    life.raise_if_stopped()
+    if life.stopping:
+        raise PlatformError(unknown(cause))
+
+
+async def _recover(life: StepLife, failure: Failure) -> None:
+    """Wait as the policy says; a failure that ends it leaves what may be out unknown."""
+    try:
+        await life.recover(failure)
+    except PlatformError as error:
+        if life.step.intent is None:
+            raise
+        raise PlatformError(unknown(error.failure)) from None
 
 
 def _raise_if_expired(life: StepLife, spec: StepSpec, made: dict[str, Receipt]) -> None:
-    """What the step is made from may have been dropped by the platform while it waited."""
+    """What the step is made from may have been dropped by the platform while it waited.
+
+    Only what was never sent may be made anew: what is repeated is what `find` has just called repeatable.
+    """
+    if life.step.intent is not None:
+        return
     for name in spec.after:
         until = made[name].usable_until if name in made else None
         if until is not None and until < life.now():
@@ -51,45 +85,34 @@ def _raise_if_expired(life: StepLife, spec: StepSpec, made: dict[str, Receipt]) 
             raise PlatformError(gone)
 
 
-def _intended(
-    life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt], same: Intent | None
-) -> Intent:
-    """The intent, saved: from here on anything may have happened. `same`: these very bytes may be sent again."""
+def _intended(life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt]) -> Intent:
+    """The intent, saved: from here on anything may have happened. One that is there already is repeated as it is."""
     now = life.now()
-    intent = same or replace(publisher.intend(spec, made, now), sent_at=now)
+    intent = life.step.intent or replace(publisher.intend(spec, made, now), sent_at=now)
     intent = replace(intent, send_by=now + life.ports.send_within_s)
     life.change(pipeline.intended(pipeline.trying(life.step), intent))
     return intent
 
 
-def _kept(life: StepLife, intent: Intent, verdict: Verdict) -> Intent | None:
-    """The intent to send once more as it is, or None when it surely had no effect and may be made anew."""
-    if verdict is Verdict.REPEATABLE:
-        return intent
-    life.change(pipeline.unsent(life.step))
-    return None
-
-
-async def _send(life: StepLife, publisher: PublisherPort, intent: Intent) -> Receipt | Verdict:
-    """Send once. ABSENT and REPEATABLE are given after the policy's wait; raises when it must not be sent again."""
+async def _send(
+    life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt]
+) -> Receipt | Failure:
+    """Send once. A failure without effect takes back the intent, unless an earlier send of it may have had one."""
+    first = life.step.intent is None
+    intent = _intended(life, publisher, spec, made)
     try:
         sent = await life.once(partial(_sent, publisher, intent), visible=True)
     except PlatformError as error:
-        if error.failure.no_effect:
+        life.heed(error.failure)
+        if error.failure.no_effect and first:
             life.change(pipeline.unsent(life.step))
-            await life.recover(error.failure)
-            return Verdict.ABSENT
-        _log.info("step %s was sent and its reply was lost: looking for it", life.step.name)
-        failure = error.failure
-    else:
-        if isinstance(sent, Receipt):
-            return sent
+        else:
+            _log.info("step %s was sent and its reply was lost: looking for it", life.step.name)
+        return error.failure
+    if isinstance(sent, LookAgain):
         await life.pause(life.now() + sent.after_s, sent.note)
-        failure = _NOT_SHOWN
-    found = await _find(life, publisher, intent, failure)
-    if not isinstance(found, Receipt):
-        await life.recover(failure)
-    return found
+        return _NOT_SHOWN
+    return sent
 
 
 def _sent(publisher: PublisherPort, intent: Intent, call: Call) -> Receipt | LookAgain:
@@ -129,5 +152,5 @@ def unknown(cause: Failure | None) -> Failure:
         FailureKind.OUTCOME_UNKNOWN,
         f"it was sent, but whether it got through is not known{because}",
         cause.code if cause else "",
-        todo="Look there before you publish it again: Medusa does not send it a second time by itself.",
+        todo="Look on the platform before you publish it again: Medusa does not send it a second time by itself.",
     )

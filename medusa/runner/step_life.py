@@ -25,6 +25,8 @@ from medusa.runner.ports import RunnerPorts
 from medusa.runner.workers import Workers
 
 T = TypeVar("T")
+LINE_BROKE = ("connection lost", "timeout")
+"""Codes of failures of the line, and not of the platform."""
 LAST_BLOCK_GRACE_S = 0.5
 ASK_WHEN_STOPPING_S = 5.0
 """Someone waits for the end: a question whether something got through may take so long."""
@@ -41,6 +43,7 @@ class StepLife:
         self._epoch = epoch
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._called_off = False
         self._call: RunnerCall | None = None
         self._renewed = False
         self._shown_at = 0.0
@@ -51,6 +54,8 @@ class StepLife:
         """The one place where the step changes: a rule was applied, now it is saved."""
         self.step = step
         self.ports.repository.save_step(self._task_id, step, self._epoch, announce)
+        if self._called_off and not self.may_be_out:
+            self._stop.set()
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -77,20 +82,29 @@ class StepLife:
     def stopping(self) -> bool:
         return self._stop.is_set()
 
-    def stop(self) -> None:
+    def stop(self, *, at_once: bool) -> None:
         """End soon, with the checkpoint kept. A post on the wire is awaited.
 
-        The last block of an upload is given a second to be answered; then it is cut, and the platform is asked.
+        What may be out already is followed to a verdict first, unless `at_once`: then the last block of an upload is
+        given half a second to be answered; after that it is cut, and the platform is asked.
         """
-        self._stop.set()
-        if self._call is None:
+        if self.step.ended:  # it only clears away what it left
             return
-        self._call.cancel()
-        if self.step.committed:
+        self._called_off = True
+        if self.may_be_out and not at_once:
+            return
+        self._stop.set()
+        if self._call is not None:
+            self._call.cancel()
+            self._limit_last_block()
+
+    def _limit_last_block(self) -> None:
+        if self._call is not None and self.step.committed:
             self._loop.call_later(LAST_BLOCK_GRACE_S, self._call.give_up)
 
     def go_on(self) -> None:
         """Calls are allowed again, after the step was stopped."""
+        self._called_off = False
         self._stop.clear()
 
     def raise_if_stopped(self) -> None:
@@ -109,12 +123,13 @@ class StepLife:
 
         A `visible` one is neither held back, since its intent is saved already, nor cut.
         """
-        if not visible:
+        if not visible and not self.step.ended:
             await self.hold()
             self.raise_if_stopped()
         call = RunnerCall(self, media, preemptible=not (visible or self.may_be_out))
         self._call = call
-        patience = ASK_WHEN_STOPPING_S if self.stopping else self.ports.call_timeout_s
+        hurry = self.stopping or self.step.ended
+        patience = ASK_WHEN_STOPPING_S if hurry else self.ports.call_timeout_s
         deadline = None if media else self._loop.call_later(patience, call.give_up)
         try:
             return await self._workers.run(partial(work, call), bulk=media is not None)
@@ -166,10 +181,16 @@ class StepLife:
             except PlatformError as error:
                 await self._wait_or_raise(error.failure)
 
-    async def _wait_or_raise(self, failure: Failure) -> None:
+    def heed(self, failure: Failure) -> None:
+        """A limit holds back all calls of its scope from now on."""
         if failure.scope and failure.not_before and failure.kind is FailureKind.RATE_LIMITED:
             self.ports.accounts.block(failure.scope, failure.not_before)
+
+    async def _wait_or_raise(self, failure: Failure) -> None:
+        self.heed(failure)
         again = decide(self.policy, failure, self.step.trouble, self.now(), self.ports.jitter())
+        if again is not None and self.stopping:
+            self.raise_if_stopped()
         if again is None or self.stopping:
             raise PlatformError(failure)
         self.change(pipeline.waits(self.step, again.at, self._why(failure, again), again.trouble))
@@ -201,7 +222,9 @@ class StepLife:
     def _why(self, failure: Failure, again: Again) -> str:
         if failure.kind is FailureKind.TRANSIENT and not failure.unreached:
             attempt = f", attempt {again.trouble.attempts + 1} of {self.policy.attempts}"
-            return self._told(f"is busy ({failure.code or failure.said})", again.at) + attempt
+            line = failure.code in LINE_BROKE
+            what = f"waits: {failure.said}" if line else f"is busy ({failure.code or failure.said})"
+            return self._told(what, again.at) + attempt
         return self._told(f"waits: {again.why}", again.at)
 
     def _told(self, what: str, until: float) -> str:
@@ -234,6 +257,8 @@ class StepLife:
 
     async def _commit(self) -> None:
         self.change(pipeline.committed(self.step))
+        if self.stopping:  # asked for since the block was requested
+            self._limit_last_block()
 
     def _show(self, offset: int) -> None:
         if not self.step.ended:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, MediaChanged, MediaError, PlatformError, Stopped
+from medusa.domain.failures import MEDIA_CODE, Failure, FailureKind, MediaChanged, MediaError, PlatformError, Stopped
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task
 from medusa.domain.values import Media, MediaKind, Receipt, StepSpec
 from medusa.runner.ports import RunnerPorts
@@ -33,23 +33,22 @@ class StepRun:
         """It may be visible already: better awaited than stopped."""
         return self._life.may_be_out
 
-    def stop(self) -> None:
-        """End soon, with the checkpoint kept."""
-        self._life.stop()
+    def stop(self, *, at_once: bool) -> None:
+        """End soon, with the checkpoint kept; if it may be visible already, after its verdict unless `at_once`."""
+        self._life.stop(at_once=at_once)
 
     async def run(self) -> Step:
         """Carry the step out, whatever happens."""
         life = self._life
-        if self._task.stopping and life.step.state is StepState.WAITING:  # it came to that since the step was chosen
-            life.change(pipeline.skipped(life.step, life.now()))
+        task = self._task
+        if life.step.state is StepState.WAITING and (task.stopping or task.paused):  # since the step was chosen
+            life.change(pipeline.skipped(life.step, life.now()) if task.stopping else life.step)
             return life.step
         life.change(pipeline.started(life.step, life.now()))
         try:
             receipt = await self._carry_out(self._task)
         except Stopped:
-            life.change(pipeline.stopped(life.step, life.now()))
-            if self._task.cancel_asked:
-                await clear_away(life)
+            await self._interrupted()
         except PlatformError as error:
             self._end(error.failure)
         except MediaError as error:
@@ -65,6 +64,15 @@ class StepRun:
     @property
     def _task(self) -> Task:
         return self._ports.repository.get(self._task_id)
+
+    async def _interrupted(self) -> None:
+        life, task = self._life, self._task
+        if task.paused and not task.stopping:
+            life.change(pipeline.suspended(life.step))
+            return
+        life.change(pipeline.stopped(life.step, life.now()))
+        if task.cancel_asked:
+            await clear_away(life)
 
     def _end(self, failure: Failure) -> None:
         """Failed; or back to its beginning, once, when what it was made from is gone from the platform."""
@@ -115,4 +123,4 @@ def _looked_at(task: Task, spec: StepSpec) -> StepSpec:
 
 def _media_failure(error: MediaError) -> Failure:
     todo = "Publish it again once the file is complete." if isinstance(error, MediaChanged) else ""
-    return Failure(FailureKind.REJECTED, str(error), "media", todo=todo)
+    return Failure(FailureKind.REJECTED, str(error), MEDIA_CODE, todo=todo)

@@ -39,20 +39,20 @@ class TaskRun:
         self._epoch = epoch
 
     async def run(self, context: RunContext) -> None:
-        """Until every step has ended."""
+        """Until every step has ended, or none runs because the task is paused."""
         for step in self._task.steps:
             if step.state is StepState.RUNNING:  # an earlier run was interrupted there
                 context.start(step)
         while True:
+            task = self._task
+            if task.stopping or task.paused:
+                context.stop(at_once=task.cancel_asked)
             self._begin(context)
             if not context.running:
                 return
             ended = await context.first_end()
-            if ended is not None and ended.state is StepState.WAITING:
+            if ended is not None and ended.state is StepState.WAITING and not self._task.paused:
                 self._rewind(ended)
-            task = self._task
-            if task.stopping:
-                context.stop(at_once=task.cancel_asked)
 
     @property
     def _task(self) -> Task:
@@ -68,7 +68,8 @@ class TaskRun:
                 self._save(pipeline.given_up(task, step, self._ports.now()))
             task = self._task
         for step in pipeline.next_steps(task):
-            context.start(step)
+            if step.key not in context.running:  # one that was started just now may still be waiting for its turn
+                context.start(step)
 
     def _rewind(self, step: Step) -> None:
         """What the step was made from is gone: those steps are opened anew."""

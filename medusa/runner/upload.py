@@ -31,7 +31,7 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
             else:
                 moved = await _advance(life, uploader, spec, at)
         except PlatformError as error:
-            if life.stopping and life.step.committed and not asking:
+            if not asking and _may_have_finished(life, at, error.failure):
                 asking = True  # one question more: its last block may have taken effect
                 continue
             await _recover(life, uploader, error.failure)
@@ -41,6 +41,13 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
             return moved
         _save(life, spec, moved, asked=asking)
         asking = False
+
+
+def _may_have_finished(life: StepLife, at: Checkpoint | None, failure: Failure) -> bool:
+    """Its last block was out when the call failed, and there is no going on from there."""
+    if at is None or at.want is None or not life.step.committed:
+        return False
+    return life.stopping or failure.kind is FailureKind.SESSION_LOST
 
 
 async def _advance(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
@@ -60,7 +67,8 @@ async def _check_unchanged(life: StepLife, media: Media) -> None:
 
 def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:
     """A new checkpoint. If the platform, when asked, wants bytes again, then the last block did not take effect."""
-    life.went_well()
+    if not asked:  # of some steps nobody is asked, so that an answer proves nothing about credentials
+        life.went_well()
     step = pipeline.advanced(life.step, at, asked=asked)
     total = spec.media.size if at.want and spec.media else step.total
     told = asked and at.want is not None

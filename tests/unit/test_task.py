@@ -98,7 +98,9 @@ def test_a_cancelled_task_is_failed() -> None:
 
 def test_a_failure_without_a_platform_names_none() -> None:
     look = Step(StepSpec(MEDIA_STEP, "t::media", verb="Looking at"), None)
-    task = a_task(fail(look, Failure(FailureKind.REJECTED, "video.mp4 is empty")), video(YOUTUBE))
+    task = a_task(
+        fail(look, Failure(FailureKind.REJECTED, "video.mp4 is empty")), pipeline.skipped(video(YOUTUBE), NOW)
+    )
     assert status_reply(task) == {"status": "failed", "error": "video.mp4 is empty", "failed_platform": None}
 
 
@@ -126,6 +128,14 @@ def test_a_task_that_ran_before_is_not_pending() -> None:
     task = a_task(succeed(video(YOUTUBE), WATCH), post(FACEBOOK))
     assert task.status is TaskStatus.IN_PROGRESS
     assert task.message == "Starting the next step..."
+
+
+def test_what_was_not_skipped_yet_keeps_a_task_from_ending() -> None:
+    """Or its last snapshot would not be the last: the rest is skipped a moment later."""
+    failed = fail(video(YOUTUBE))
+    assert not a_task(failed, post(FACEBOOK)).ended
+    assert status_reply(a_task(failed, post(FACEBOOK))) == {"status": "in_progress", "message": "Stopping..."}
+    assert a_task(failed, pipeline.skipped(post(FACEBOOK), NOW)).ended
 
 
 def test_what_still_runs_keeps_a_task_from_ending() -> None:

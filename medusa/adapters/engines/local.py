@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -20,6 +21,8 @@ from typing import Any, Protocol
 from medusa.domain.failures import MedusaError
 from medusa.domain.task import Step
 
+_log = logging.getLogger("medusa.engine")
+
 
 class Running(Protocol):
     """One step under way."""
@@ -29,7 +32,7 @@ class Running(Protocol):
 
     async def run(self) -> Step: ...
 
-    def stop(self) -> None: ...
+    def stop(self, *, at_once: bool) -> None: ...
 
 
 class Runner(Protocol):
@@ -59,7 +62,7 @@ class LocalContext:
         self._begin = begin
         self._steps: dict[str, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ends: asyncio.Queue[Step | None] = asyncio.Queue()
+        self._ends: asyncio.Queue[Step | Exception | None] = asyncio.Queue()
 
     @property
     def running(self) -> frozenset[str]:
@@ -80,8 +83,10 @@ class LocalContext:
         task.add_done_callback(self._tasks.discard)
 
     async def first_end(self) -> Step | None:
-        """The next step to end; None after `wake`."""
+        """The next step to end; None after `wake`. Raises only what keeps steps from being saved at all."""
         ended = await self._ends.get()
+        if isinstance(ended, Exception):
+            raise ended
         if ended is not None:
             del self._steps[ended.key]
         return ended
@@ -89,15 +94,17 @@ class LocalContext:
     def stop(self, *, at_once: bool) -> None:
         """Stop the running steps; what may be out already is awaited, or only its present call is when `at_once`."""
         for run in tuple(self._steps.values()):
-            if at_once or not run.may_be_out:
-                run.stop()
+            run.stop(at_once=at_once)
 
     def wake(self) -> None:
         """Let `first_end` return: someone asked for the task's end."""
         self._ends.put_nowait(None)
 
     async def _carry(self, run: Running) -> None:
-        self._ends.put_nowait(await run.run())
+        try:
+            self._ends.put_nowait(await run.run())
+        except Exception as error:
+            self._ends.put_nowait(error)
 
 
 class LocalEngine:
@@ -122,7 +129,7 @@ class LocalEngine:
     def submit(self, task_id: str) -> None:
         """Run the task, soon. Returns at once."""
         with self._lock:
-            self._check_usable()
+            self.check_usable()
             loop = self._started()
             self._unfinished.add(task_id)
             self._idle.clear()
@@ -171,12 +178,13 @@ class LocalEngine:
                 "this MedusaCore was made before fork() and cannot be used in the child process: make a new one there"
             )
 
-    # ------------------------------------------------------------ in the engine's thread
-
-    def _check_usable(self) -> None:
+    def check_usable(self) -> None:
+        """Raises MedusaError after a fork, and once it is closed."""
         self.check_process()
         if self._closed:
             raise MedusaError("this MedusaCore is closed")
+
+    # ------------------------------------------------------------ in the engine's thread
 
     def _started(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -193,9 +201,10 @@ class LocalEngine:
         ready.set()
         loop.run_forever()
         runner.close()
-        for task in self._tasks:
+        left = asyncio.all_tasks(loop)  # tasks and their steps
+        for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
     def _begin(self, task_id: str) -> None:
@@ -207,13 +216,15 @@ class LocalEngine:
         runner = self._runner
         if runner is None:
             raise AssertionError("the engine was not started")
-        epoch = runner.take(task_id)
-        context = LocalContext(lambda key: runner.step(task_id, key, epoch))
-        self._contexts[task_id] = context
         try:
+            epoch = runner.take(task_id)
+            context = self._contexts[task_id] = LocalContext(lambda key: runner.step(task_id, key, epoch))
             await runner.carry(task_id, epoch, context)
+        except Exception:
+            _log.exception("task %s cannot go on: it is left where it stands", task_id)
         finally:
-            del self._contexts[task_id]
+            if left := self._contexts.pop(task_id, None):
+                left.stop(at_once=True)
             self._ended(task_id)
 
     def _ended(self, task_id: str) -> None:

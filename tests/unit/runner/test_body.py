@@ -1,0 +1,126 @@
+"""The bytes that an adapter reads: all of the span, of the very file, until it is stopped."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from medusa.domain.failures import MediaChanged, MediaError, Stopped
+from medusa.domain.values import Media, Span
+from medusa.runner.body import FileBody
+
+CONTENT = bytes(range(100))
+
+
+@dataclass
+class Film:
+    """A file, and what its bodies tell."""
+
+    path: Path
+    media: Media = field(init=False)
+    moved: list[int] = field(default_factory=list)
+    lasts: list[int] = field(default_factory=list)
+    """How much had been read when the last block was asked for."""
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.path.write_bytes(CONTENT)
+        status = self.path.stat()
+        self.media = Media(str(self.path), status.st_size, f"{status.st_size}:{status.st_mtime_ns}:hash")
+
+    def body(self, start: int = 0, stop: int = 100) -> FileBody:
+        return FileBody(
+            self.media, Span(start, stop), self.stopped, self.moved.append, lambda: self.lasts.append(self.moved[-1])
+        )
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Film:
+    return Film(tmp_path / "film.mp4")
+
+
+def read(body: FileBody, block: int = 30) -> bytes:
+    view, content = bytearray(block), bytearray()
+    while count := body.readinto(memoryview(view)):
+        content += view[:count]
+    return bytes(content)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 100), (10, 70), (99, 100), (0, 30), (50, 50)])
+@pytest.mark.parametrize("block", [1, 30, 1000])
+def test_it_gives_its_span_and_no_more(film: Film, start: int, stop: int, block: int) -> None:
+    body = film.body(start, stop)
+    assert len(body) == stop - start
+    assert read(body, block) == CONTENT[start:stop]
+    assert film.moved[-1] == stop
+    body.close()
+
+
+def test_the_last_block_is_announced_before_it_is_given(film: Film) -> None:
+    read(film.body(), 30)
+    assert film.lasts == [90]
+    assert film.moved == [0, 30, 60, 90, 100]
+
+
+def _shorter(path: Path) -> None:
+    os.truncate(path, 50)
+
+
+def _longer(path: Path) -> None:
+    path.write_bytes(CONTENT * 2)
+
+
+def _modified(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_shorter, "film.mp4 got shorter while it was sent"),
+        (_longer, "film.mp4 changed while it was sent: its size went from 100 to 200 bytes"),
+        (_modified, "film.mp4 changed while it was sent: it was modified"),
+    ],
+)
+def test_a_file_that_changes_while_it_is_sent_is_told(film: Film, change: Callable[[Path], None], says: str) -> None:
+    body = film.body()
+    view = bytearray(40)
+    body.readinto(memoryview(view))
+    change(film.path)
+    with pytest.raises(MediaChanged) as told:
+        read(body, 40)
+    assert str(told.value) == says
+    assert film.lasts == [], "the last block of a changed file is never handed out"
+    body.close()
+
+
+def test_a_file_that_is_gone_is_told(film: Film) -> None:
+    film.path.unlink()
+    with pytest.raises(MediaError, match=r"film\.mp4 cannot be read: no such file or directory"):
+        film.body()
+
+
+def test_an_open_file_that_is_deleted_is_read_to_its_end(film: Film) -> None:
+    body = film.body()
+    film.path.unlink()
+    assert read(body) == CONTENT
+
+
+def test_it_ends_when_it_is_stopped(film: Film) -> None:
+    body = film.body()
+    body.readinto(memoryview(bytearray(10)))
+    film.stopped.set()
+    with pytest.raises(Stopped):
+        body.readinto(memoryview(bytearray(10)))
+    body.close()
+
+
+def test_a_body_that_was_read_to_its_end_has_given_its_file_back(film: Film) -> None:
+    body = film.body()
+    read(body)
+    assert body._file.closed

@@ -1,0 +1,120 @@
+"""What a person reads while a step waits, and what it shows of its progress."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from medusa.domain.failures import Failure, FailureKind
+from medusa.domain.policy import Ready
+from medusa.domain.task import Step, TaskStatus, status_reply
+from tests.unit.runner.bench import BEGIN, FILM, Bench, step
+from tests.unit.runner.conftest import BenchOf
+
+VIDEO = {"title": "Tech Talk"}
+
+
+def clock(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(BEGIN + seconds):%H:%M:%S}"
+
+
+def messages(bench: Bench, *asked: dict[str, Any]) -> list[str]:
+    """Every message that a watcher could have seen, in order, each once in a row."""
+    seen: list[str] = []
+    save = bench.repository.save_step
+
+    def saved(task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
+        save(task_id, step, epoch, announce)
+        said = status_reply(bench.repository.get(task_id)).get("message", "")
+        if announce and said and said not in seen[-1:]:
+            seen.append(said)
+
+    bench.repository.save_step = saved  # type: ignore[method-assign]  # looks on
+    bench.publish(*asked)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [
+        (
+            Failure(FailureKind.TRANSIENT, "overloaded", "HTTP 503"),
+            f"Fake is busy (HTTP 503), next try at {clock(1)}, attempt 2 of 5",
+        ),
+        (
+            Failure(FailureKind.TRANSIENT, "overloaded"),
+            f"Fake is busy (overloaded), next try at {clock(1)}, attempt 2 of 5",
+        ),
+        (
+            Failure(FailureKind.TRANSIENT, "could not connect", "unreachable", no_effect=True, unreached=True),
+            f"Fake waits: no connection (could not connect), next try at {clock(5)}",
+        ),
+        (
+            Failure(FailureKind.RATE_LIMITED, "slow down", "HTTP 429", True, not_before=BEGIN + 95.0),
+            f"Fake waits: rate limited, next try at {clock(95)}",
+        ),
+        (
+            Failure(FailureKind.RATE_LIMITED, "slow down", "HTTP 429", no_effect=True),
+            f"Fake waits: HTTP 429, attempt 2 of 5, next try at {clock(1)}",
+        ),
+    ],
+)
+def test_every_wait_has_a_reason_and_an_end(bench: Bench, failure: Failure, says: str) -> None:
+    bench.platform.fail("session.create", failure)
+    assert says in messages(bench, VIDEO)
+
+
+def test_attempts_are_counted_in_the_message(bench: Bench) -> None:
+    bench.platform.fail("session.create", Failure(FailureKind.TRANSIENT, "overloaded", "HTTP 503"), times=2)
+    waits = [said for said in messages(bench, VIDEO) if "busy" in said]
+    assert waits == [
+        f"Fake is busy (HTTP 503), next try at {clock(1)}, attempt 2 of 5",
+        f"Fake is busy (HTTP 503), next try at {clock(3)}, attempt 3 of 5",
+    ]
+
+
+def test_who_is_held_back_by_another_tasks_limit_says_so(bench: Bench) -> None:
+    bench.accounts.block("fake:studio", BEGIN + 60.0)
+    assert f"Fake is rate limited, next try at {clock(60)}" in messages(bench, VIDEO)
+
+
+def test_processing_is_told(bench_of: BenchOf) -> None:
+    bench = bench_of(ready=Ready(wait=True))
+    bench.platform.processing_polls = 2
+    said = messages(bench, VIDEO)
+    assert [one for one in said if "processing" in one] == ["processing 33 %", "processing 50 %"]
+    assert "Uploading to Fake..." in said
+
+
+def test_bytes_are_shown_as_they_go_and_never_more_than_there_are(bench: Bench) -> None:
+    shown: list[tuple[int, int]] = []
+    save = bench.repository.save_step
+
+    def saved(task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
+        save(task_id, step, epoch, announce)
+        if step.name == "video" and step.total:
+            shown.append((step.done, step.total))
+
+    bench.repository.save_step = saved  # type: ignore[method-assign]  # looks on
+    bench.publish(VIDEO)
+    assert {total for _, total in shown} == {len(FILM)}
+    assert [done for done, _ in shown] == sorted(done for done, _ in shown)
+    assert shown[-1] == (len(FILM), len(FILM))
+
+
+def test_a_call_that_takes_too_long_is_given_up_and_tried_again(bench: Bench) -> None:
+    held = bench.platform.hold("session.create")
+    task = bench.task(VIDEO)
+
+    async def slow() -> Any:
+        run = asyncio.ensure_future(bench.carry(task))
+        await asyncio.to_thread(held.arrived.wait)
+        bench.loop.move(bench.ports.call_timeout_s)
+        return await run
+
+    assert bench.run(slow()).status is TaskStatus.COMPLETED
+    assert bench.platform.exchanges.count("session.create") == 2
+    assert step(bench.repository.get(task.id), "video").attempt == 5

@@ -1,0 +1,65 @@
+"""A task that has ended goes on: what succeeded stays, the rest is done from where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from medusa.domain import pipeline
+from medusa.domain.failures import Failure, FailureKind, TaskConflict
+from medusa.domain.reopening import resolved, retried
+from medusa.domain.task import StepState, TaskStatus
+from medusa.domain.values import Checkpoint, Intent, Span
+from tests.unit.test_task import FACEBOOK, NOW, POSTED, VIMEO, WATCH, YOUTUBE, a_task, fail, post, run, succeed, video
+
+UNSURE = Failure(FailureKind.OUTCOME_UNKNOWN, "it was sent, but whether it got through is not known")
+HALFWAY = Checkpoint({"session": "s"}, Span(500, 1000), 500)
+SENT = Intent("t:facebook:post", {"message": "m"}, "f", None, NOW, NOW + 30)
+
+
+def test_what_succeeded_stays_and_an_upload_keeps_its_place() -> None:
+    stopped = pipeline.stopped(replace(run(video(VIMEO)), checkpoint=HALFWAY, done=500), NOW)
+    task = a_task(succeed(video(YOUTUBE), WATCH), stopped, fail(post(FACEBOOK)))
+    again = retried(task)
+    assert [step.state for step in again.steps] == [StepState.SUCCEEDED, StepState.WAITING, StepState.WAITING]
+    assert again.steps[1].checkpoint == HALFWAY
+    assert again.steps[2].failure is None
+    assert again.status is TaskStatus.IN_PROGRESS
+
+
+def test_a_cancelled_task_can_be_retried() -> None:
+    task = a_task(pipeline.skipped(video(YOUTUBE), NOW), cancel_asked=True)
+    assert retried(task).status is TaskStatus.PENDING
+
+
+@pytest.mark.parametrize("task", [a_task(run(video(YOUTUBE))), a_task(succeed(video(YOUTUBE), WATCH))])
+def test_there_may_be_nothing_to_retry(task) -> None:
+    with pytest.raises(TaskConflict):
+        retried(task)
+
+
+def test_a_post_of_unknown_outcome_keeps_its_intent_so_that_it_is_looked_for_and_not_sent() -> None:
+    unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
+    assert retried(a_task(unsure)).steps[0].intent == SENT
+
+
+def test_a_post_that_was_found_by_hand_counts() -> None:
+    unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
+    settled = resolved(a_task(succeed(video(YOUTUBE), WATCH), unsure), posted=POSTED.id)
+    assert settled.status is TaskStatus.COMPLETED
+    assert settled.results["facebook_post_id"] == POSTED.id
+
+
+def test_a_post_that_is_surely_not_there_is_sent_anew() -> None:
+    unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
+    step = resolved(a_task(unsure), posted=None).steps[0]
+    assert (step.state, step.intent, step.committed) == (StepState.WAITING, None, False)
+
+
+@pytest.mark.parametrize(
+    "steps", [[fail(post(FACEBOOK))], [fail(post(FACEBOOK), UNSURE), fail(video(YOUTUBE), UNSURE)]]
+)
+def test_only_one_unknown_outcome_can_be_settled(steps) -> None:
+    with pytest.raises(TaskConflict, match="whose outcome is unknown"):
+        resolved(a_task(*steps), posted="1")
