@@ -19,13 +19,14 @@ from medusa.domain.values import Json
 class FileAccounts:
     """AccountsPort: an account is the absolute path of its JSON credentials file.
 
-    Credentials are shared by all processes; limits are kept in this one's memory.
+    Credentials are shared by all processes; limits and what is spent are kept in this one's memory.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._renewing: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
         self._until: dict[str, float] = {}
+        self._spent: dict[tuple[str, str], dict[float, int]] = {}
 
     def renew(self, account: str, stale: Json, refresh: Callable[[Json], Json]) -> Json:
         """Raises PlatformError (AUTH) if the file cannot be read or written, and whatever `refresh` raises."""
@@ -47,6 +48,19 @@ class FileAccounts:
     def blocked_until(self, scopes: Iterable[str]) -> float:
         with self._lock:
             return max((self._until.get(scope, 0.0) for scope in scopes), default=0.0)
+
+    def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
+        with self._lock:
+            periods = self._spent.get((owner, what), {})
+            later = {end: booked for end, booked in periods.items() if end >= period_end}
+            later[period_end] = later.get(period_end, 0) + units
+            self._spent[owner, what] = later
+
+    def spent(self, owner: str, what: str, now: float) -> tuple[int, float]:
+        with self._lock:
+            periods = self._spent.get((owner, what), {})
+            end = min((end for end in periods if end > now), default=0.0)
+            return periods.get(end, 0), end
 
 
 @contextmanager

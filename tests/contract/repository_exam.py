@@ -16,23 +16,27 @@ from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, TaskConflict, TaskNotFound
 from medusa.domain.policy import Trouble
 from medusa.domain.ports import TaskRepositoryPort
+from medusa.domain.reopening import retried
 from medusa.domain.request import PublishRequest, Target
-from medusa.domain.task import Step, Task
+from medusa.domain.task import Step, Task, TaskStatus
 from medusa.domain.values import Checkpoint, Intent, Media, Receipt, Span, StepSpec
 
 PATIENCE_S = 20.0
 """Seconds after which a thread is taken to hang; nothing waits that long when all is well."""
 TARGET = Target("youtube", "youtube", "YouTube")
+OTHER = Target("vimeo", "vimeo", "Vimeo")
+FAILURE = Failure(FailureKind.REJECTED, "too long")
+CURSOR = Checkpoint({"session": "https://example.org/s"}, Span(7, 9), 7)
 
 RepositoryOf = Callable[[int], TaskRepositoryPort]
 
 
-def a_task(task_id: str, steps: int = 2, created_at: float = 1000.0) -> Task:
+def a_task(task_id: str, steps: int = 2, created_at: float = 1000.0, target: Target = TARGET) -> Task:
     """A task of so many steps, none of which has begun."""
     media = Media("/tmp/video.mp4", 5, "etag")
     specs = [StepSpec(f"step{n}", f"{task_id}:youtube:step{n}", {"text": "ä"}, media) for n in range(steps)]
-    request = PublishRequest((TARGET,), {"youtube": {"title": "Tech Talk"}}, media)
-    return Task(task_id, request, tuple(Step(spec, "youtube") for spec in specs), created_at)
+    request = PublishRequest((target,), {target.key: {"title": "Tech Talk"}}, media)
+    return Task(task_id, request, tuple(Step(spec, target.key) for spec in specs), created_at)
 
 
 def rich(step: Step) -> Step:
@@ -62,6 +66,18 @@ def finish(repository: TaskRepositoryPort, task: Task) -> None:
     epoch = repository.take(task.id)
     for step in task.steps:
         repository.save_step(task.id, pipeline.succeeded(step, Receipt("x"), 1002.0), epoch)
+
+
+def fail(repository: TaskRepositoryPort, task: Task) -> None:
+    """The first step fails, and nothing else starts."""
+    epoch = repository.take(task.id)
+    repository.save_step(task.id, pipeline.failed(task.steps[0], FAILURE, 1002.0), epoch)
+    for step in task.steps[1:]:
+        repository.save_step(task.id, pipeline.skipped(step, 1002.0), epoch)
+
+
+def ids(tasks: tuple[Task, ...]) -> list[str]:
+    return [task.id for task in tasks]
 
 
 class TaskRepositoryContract:
@@ -258,3 +274,197 @@ class TaskRepositoryContract:
         repository.save_step("a", rich(task.steps[0]), epoch)
         with pytest.raises(TaskNotFound):
             repository.get("a")
+
+    # ------------------------------------------------------------ finding
+
+    def test_a_list_can_be_narrowed(self, repository: TaskRepositoryPort) -> None:
+        for n in range(6):
+            repository.create(a_task(f"t{n}", created_at=1000.0 + n, target=TARGET if n % 2 else OTHER))
+        for n in (1, 2):
+            finish(repository, a_task(f"t{n}"))
+        assert ids(repository.recent(status=TaskStatus.COMPLETED)) == ["t2", "t1"]
+        assert ids(repository.recent(target="youtube")) == ["t5", "t3", "t1"]
+        assert ids(repository.recent(since=1003.0)) == ["t5", "t4", "t3"]
+        assert ids(repository.recent(1, "t5", status=TaskStatus.PENDING, target="youtube", since=1001.0)) == ["t3"]
+        assert ids(repository.recent(target="nobody")) == []
+        with pytest.raises(TaskNotFound):
+            repository.recent(before="nobody")
+
+    def test_the_counts_are_those_of_the_tasks(self, repository_of: RepositoryOf) -> None:
+        repository = repository_of(2)
+        assert repository.counts() == {"pending": 0, "in_progress": 0, "completed": 0, "failed": 0}
+        for n in range(7):
+            repository.create(a_task(f"t{n}"))
+        for n in range(3):
+            finish(repository, a_task(f"t{n}"))
+        repository.save_step("t3", pipeline.started(a_task("t3").steps[0], 1001.0), repository.take("t3"))
+        repository.ask_cancel("t4")
+        fail(repository, a_task("t5"))
+        assert repository.counts() == {"pending": 1, "in_progress": 2, "completed": 1, "failed": 1}
+        repository.delete("t5")
+        assert repository.counts() == {"pending": 1, "in_progress": 2, "completed": 1, "failed": 0}
+
+    # ------------------------------------------------------------ one task a key
+
+    def test_the_same_key_and_content_give_the_same_task(self, repository: TaskRepositoryPort) -> None:
+        assert repository.create(a_task("a"), "key", "f1") == "a"
+        fail(repository, a_task("a"))
+        assert repository.create(a_task("b"), "key", "f1") == "a"
+        assert repository.create(a_task("c"), "other key", "f1") == "c"
+        assert repository.create(a_task("d")) == "d"
+        assert repository.create(a_task("e")) == "e"
+        assert ids(repository.recent()) == ["e", "d", "c", "a"]
+
+    def test_the_same_key_with_other_content_is_refused(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"), "key", "f1")
+        with pytest.raises(TaskConflict, match="task a"):
+            repository.create(a_task("b"), "key", "f2")
+        assert ids(repository.recent()) == ["a"]
+
+    def test_a_key_is_free_again_once_its_task_is_gone(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"), "key", "f1")
+        fail(repository, a_task("a"))
+        repository.delete("a")
+        assert repository.create(a_task("b"), "key", "f2") == "b"
+
+    def test_one_of_many_who_use_a_key_at_once_makes_the_task(self, repository: TaskRepositoryPort) -> None:
+        start, given = threading.Barrier(8), list[str]()
+
+        def create(n: int) -> None:
+            start.wait(PATIENCE_S)
+            given.append(repository.create(a_task(f"t{n}"), "key", "f"))
+
+        threads = [threading.Thread(target=create, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+        assert given == [ids(repository.recent())[0]] * 8
+        assert len(repository.recent()) == 1
+
+    # ------------------------------------------------------------ pausing
+
+    def test_a_paused_task_rests_until_it_is_told_to_go_on(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"))
+        repository.create(a_task("b"))
+        before = repository.get("a")
+        assert repository.set_paused("a", True) is True
+        paused = repository.get("a")
+        assert paused == replace(before, paused=True, revision=paused.revision, updated_at=paused.updated_at)
+        assert paused.revision > before.revision
+        assert repository.counts()["in_progress"] == 1
+        assert repository.unfinished() == ("b",)
+        assert repository.set_paused("a", False) is True
+        assert repository.unfinished() == ("a", "b")
+        assert repository.counts()["pending"] == 2
+
+    def test_a_task_that_has_ended_is_not_paused(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"))
+        finish(repository, a_task("a"))
+        was = repository.get("a")
+        assert repository.set_paused("a", True) is False
+        assert repository.get("a") == was
+        with pytest.raises(TaskNotFound):
+            repository.set_paused("nobody", True)
+
+    # ------------------------------------------------------------ going on with what has ended
+
+    def test_a_failed_task_goes_on_where_it_stands(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a", steps=3)
+        repository.create(task)
+        epoch = repository.take("a")
+        upload = replace(rich(task.steps[0]), intent=None, committed=False)
+        repository.save_step("a", upload, epoch)
+        repository.save_step("a", pipeline.failed(task.steps[1], FAILURE, 1002.0), epoch)
+        repository.save_step("a", pipeline.stopped(upload, 1003.0), epoch)
+        repository.save_step("a", pipeline.skipped(task.steps[2], 1003.0), epoch)
+        failed = repository.get("a")
+        assert failed.status is TaskStatus.FAILED
+        again = repository.reopen(retried(failed))
+        assert again == repository.get("a")
+        assert again.steps == retried(failed).steps
+        assert again.steps[0].checkpoint == upload.checkpoint
+        assert again.revision > failed.revision
+        assert repository.unfinished() == ("a",)
+        repository.save_step("a", pipeline.started(again.steps[1], 1004.0), epoch)
+        assert repository.get("a") == again, "the earlier run writes no more"
+        finish(repository, again)
+        assert repository.get("a").status is TaskStatus.COMPLETED
+        assert repository.counts() == {"pending": 0, "in_progress": 0, "completed": 1, "failed": 0}
+
+    def test_only_what_has_ended_and_is_unchanged_is_reopened(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"))
+        with pytest.raises(TaskConflict):
+            repository.reopen(repository.get("a"))
+        fail(repository, a_task("a"))
+        seen = retried(repository.get("a"))
+        repository.reopen(seen)
+        fail(repository, a_task("a"))
+        with pytest.raises(TaskConflict):
+            repository.reopen(seen)
+        with pytest.raises(TaskNotFound):
+            repository.reopen(a_task("nobody"))
+        assert repository.get("a").status is TaskStatus.FAILED
+
+    def test_a_reopened_task_is_not_dropped_as_a_finished_one(self, repository_of: RepositoryOf) -> None:
+        repository = repository_of(1)
+        repository.create(a_task("a"))
+        fail(repository, a_task("a"))
+        repository.reopen(retried(repository.get("a")))
+        for name in ("b", "c"):
+            repository.create(a_task(name))
+            finish(repository, a_task(name))
+        assert ids(repository.recent()) == ["c", "a"]
+
+    def test_what_has_ended_can_be_deleted(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"))
+        repository.create(a_task("b"))
+        with pytest.raises(TaskConflict):
+            repository.delete("a")
+        finish(repository, a_task("a"))
+        repository.delete("a")
+        with pytest.raises(TaskNotFound):
+            repository.get("a")
+        with pytest.raises(TaskNotFound):
+            repository.delete("a")
+        assert ids(repository.recent()) == ["b"]
+
+    # ------------------------------------------------------------ what gives access
+
+    def test_a_completed_task_holds_nothing_that_gives_access(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a")
+        repository.create(task)
+        epoch = repository.take("a")
+        for step in task.steps:
+            repository.save_step("a", pipeline.succeeded(rich(step), Receipt("x"), 1002.0), epoch)
+        assert [(step.checkpoint, step.intent) for step in repository.get("a").steps] == [(None, None)] * 2
+        late = pipeline.succeeded(rich(task.steps[0]), Receipt("x"), 1002.0)
+        repository.save_step("a", late, epoch, announce=False)
+        assert repository.get("a").steps[0] == replace(late, checkpoint=None, intent=None)
+
+    def test_a_cancelled_task_keeps_only_what_may_be_out(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a", steps=3)
+        repository.create(task)
+        epoch = repository.take("a")
+        unseen = replace(rich(task.steps[0]), intent=None, committed=False, receipt=None, checkpoint=CURSOR)
+        sent = replace(rich(task.steps[1]), receipt=None)
+        for step in (unseen, sent):
+            repository.save_step("a", step, epoch)
+        repository.ask_cancel("a")
+        for step in (unseen, sent):
+            repository.save_step("a", pipeline.stopped(step, 1003.0), epoch)
+        repository.save_step("a", pipeline.skipped(task.steps[2], 1003.0), epoch)
+        kept = repository.get("a").steps
+        assert kept[0].checkpoint is None
+        assert (kept[1].checkpoint, kept[1].intent) == (sent.checkpoint, sent.intent)
+
+    # ------------------------------------------------------------ holding
+
+    def test_who_released_a_task_can_take_it_again(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"))
+        first = repository.take("a")
+        repository.release("a")
+        repository.release("a")
+        repository.release("nobody")
+        assert repository.take("a") > first
+        assert repository.take("a", force=True) > first + 1

@@ -12,9 +12,13 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from medusa.domain.task import Step, Task
+from medusa.domain.values import Checkpoint, Intent, StepSpec
+
+T = TypeVar("T")
+_APART: Final = frozenset({"spec", "checkpoint", "intent"})
 
 
 def task_to_json(task: Task) -> str:
@@ -39,8 +43,36 @@ def step_from_json(text: str) -> Step:
     return step
 
 
+def to_json(value: object) -> str:
+    """A single value of the domain. Raises TypeError or ValueError if something in it is no JSON."""
+    return _text(value)
+
+
+def from_json(kind: type[T], text: str) -> T:
+    """The value of this type that `to_json` was given."""
+    found: T = _object(kind, json.loads(text))
+    return found
+
+
+def progress_to_json(step: Step) -> str:
+    """What changes in a step while it runs: all but its spec, its checkpoint and its intent."""
+    changing = ((field, getattr(step, field.name)) for field in fields(step) if field.name not in _APART)
+    return _dumped({field.name: _plain(item) for field, item in changing if item != _default(field)})
+
+
+def progress_from_json(text: str, spec: StepSpec, checkpoint: Checkpoint | None, intent: Intent | None) -> Step:
+    """The step that `progress_to_json` was given, with what was left out."""
+    readers = _readers(Step)
+    changing = {name: readers[name](value) for name, value in json.loads(text).items()}
+    return Step(spec=spec, checkpoint=checkpoint, intent=intent, **changing)
+
+
 def _text(value: object) -> str:
-    return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False)
+    return _dumped(_plain(value))
+
+
+def _dumped(plain: object) -> str:
+    return json.dumps(plain, separators=(",", ":"), allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 
+from medusa.adapters.repositories.secrets import forgotten
 from medusa.domain.failures import TaskConflict, TaskNotFound
-from medusa.domain.task import Step, Task
+from medusa.domain.task import Step, Task, TaskStatus
 
 
 @dataclass(slots=True)
@@ -21,12 +22,40 @@ class _Row:
     revision: int
     updated_at: float
     cancel_asked: bool
+    paused: bool
+    key: str | None = None
+    fingerprint: str = ""
     epoch: int = 0
 
     @property
     def task(self) -> Task:
-        born, steps = self.born, tuple(self.steps.values())
-        return Task(born.id, born.request, steps, born.created_at, self.revision, self.cancel_asked, self.updated_at)
+        born = self.born
+        return Task(
+            born.id,
+            born.request,
+            tuple(self.steps.values()),
+            born.created_at,
+            revision=self.revision,
+            cancel_asked=self.cancel_asked,
+            paused=self.paused,
+            updated_at=self.updated_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """What `recent` is asked for."""
+
+    status: TaskStatus | None = None
+    target: str | None = None
+    since: float | None = None
+
+    def takes(self, task: Task) -> bool:
+        if self.status is not None and task.status is not self.status:
+            return False
+        if self.target is not None and all(target.key != self.target for target in task.request.targets):
+            return False
+        return self.since is None or task.created_at >= self.since
 
 
 class MemoryRepository:
@@ -42,32 +71,53 @@ class MemoryRepository:
         self._changed = threading.Condition()
         self._rows: dict[str, _Row] = {}
         self._finished: dict[str, None] = {}  # a set that keeps the order in which they finished
+        self._keys: dict[str, str] = {}
 
-    def create(self, task: Task) -> None:
-        """Raises TaskConflict if there is a task with this id."""
+    # ------------------------------------------------------------ keeping
+
+    def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
         with self._changed:
+            if key is not None and key in self._keys:
+                return self._same(key, fingerprint)
             if task.id in self._rows:
                 raise TaskConflict(f"there is a task {task.id!r} already")
             steps = {step.key: step for step in task.steps}
-            row = _Row(task, steps, task.revision, task.updated_at, task.cancel_asked)
+            row = _Row(task, steps, task.revision, task.updated_at, task.cancel_asked, task.paused, key, fingerprint)
             self._rows[task.id] = row
+            if key is not None:
+                self._keys[key] = task.id
             self._file(row)
+            return task.id
 
     def get(self, task_id: str) -> Task:
         with self._changed:
             return self._row(task_id).task
 
-    def recent(self, limit: int = 100, before: str | None = None) -> tuple[Task, ...]:
+    def recent(
+        self,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        status: TaskStatus | None = None,
+        target: str | None = None,
+        since: float | None = None,
+    ) -> tuple[Task, ...]:
+        wanted = _Filter(status, target, since)
         with self._changed:
-            newest = reversed(self._rows.values())
-            if before is not None:
-                self._row(before)
-                newest = islice(dropwhile(lambda row: row.born.id != before, newest), 1, None)
-            return tuple(row.task for row in islice(newest, limit))
+            return tuple(islice(filter(wanted.takes, self._newest(before)), limit))
+
+    def counts(self) -> dict[str, int]:
+        counted = {status.value: 0 for status in TaskStatus}
+        with self._changed:
+            for row in self._rows.values():
+                counted[row.task.status.value] += 1
+        return counted
 
     def unfinished(self) -> tuple[str, ...]:
         with self._changed:
-            return tuple(task_id for task_id in self._rows if task_id not in self._finished)
+            return tuple(
+                task_id for task_id, row in self._rows.items() if task_id not in self._finished and not row.paused
+            )
 
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
         with self._changed:
@@ -78,8 +128,10 @@ class MemoryRepository:
             row.steps[step.key] = step
             if announce:
                 self._announce(row)
-            if turned:
+            if turned or step.ended:
                 self._file(row)
+
+    # ------------------------------------------------------------ what users ask of a task
 
     def ask_cancel(self, task_id: str) -> bool:
         with self._changed:
@@ -91,11 +143,47 @@ class MemoryRepository:
             self._file(row)
             return True
 
-    def take(self, task_id: str) -> int:
+    def set_paused(self, task_id: str, paused: bool) -> bool:
+        with self._changed:
+            row = self._row(task_id)
+            if row.task.ended:
+                return False
+            if row.paused is not paused:
+                row.paused = paused
+                self._announce(row)
+            return True
+
+    def reopen(self, task: Task) -> Task:
+        with self._changed:
+            row = self._row(task.id)
+            if not row.task.ended:
+                raise TaskConflict(f"task {task.id} has not ended")
+            if row.revision != task.revision:
+                raise TaskConflict(f"task {task.id} has changed meanwhile")
+            row.steps = {step.key: step for step in task.steps}
+            row.cancel_asked, row.paused = task.cancel_asked, task.paused
+            row.epoch += 1
+            self._announce(row)
+            self._finished.pop(task.id, None)
+            self._file(row)
+            return row.task
+
+    def delete(self, task_id: str) -> None:
+        with self._changed:
+            if not self._row(task_id).task.ended:
+                raise TaskConflict(f"task {task_id} has not ended: cancel it first")
+            self._drop(task_id)
+
+    # ------------------------------------------------------------ one writer, many watchers
+
+    def take(self, task_id: str, *, force: bool = False) -> int:  # noqa: ARG002  # no other process sees these tasks
         with self._changed:
             row = self._row(task_id)
             row.epoch += 1
             return row.epoch
+
+    def release(self, task_id: str) -> None:
+        """Nobody else could take it anyway."""
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
         """Raises TaskNotFound, also when the task is dropped meanwhile."""
@@ -104,11 +192,30 @@ class MemoryRepository:
                 return None
             return self._row(task_id).task
 
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    # ------------------------------------------------------------ rows
+
     def _row(self, task_id: str) -> _Row:
         try:
             return self._rows[task_id]
         except KeyError:
             raise TaskNotFound(task_id) from None
+
+    def _same(self, key: str, fingerprint: str) -> str:
+        """The task that was made with this key."""
+        row = self._rows[self._keys[key]]
+        if row.fingerprint != fingerprint:
+            raise TaskConflict(f"the idempotency key {key!r} was used with other content, for task {row.born.id}")
+        return row.born.id
+
+    def _newest(self, before: str | None) -> Iterator[Task]:
+        rows: Iterator[_Row] = reversed(self._rows.values())
+        if before is not None:
+            self._row(before)
+            rows = islice(dropwhile(lambda row: row.born.id != before, rows), 1, None)
+        return (row.task for row in rows)
 
     def _announce(self, row: _Row) -> None:
         row.revision += 1
@@ -117,11 +224,18 @@ class MemoryRepository:
 
     def _file(self, row: _Row) -> None:
         """Among the finished, or not; drop what is too much."""
-        if not row.task.ended:
-            self._finished.pop(row.born.id, None)
+        task = row.task
+        if not task.ended:
+            self._finished.pop(task.id, None)
             return
-        self._finished.setdefault(row.born.id)
+        row.steps = {key: forgotten(step, task.status, task.cancel_asked) for key, step in row.steps.items()}
+        self._finished.setdefault(task.id)
         while len(self._finished) > self._keep_finished:
-            oldest = next(iter(self._finished))
-            del self._finished[oldest], self._rows[oldest]
-            self._changed.notify_all()
+            self._drop(next(iter(self._finished)))
+
+    def _drop(self, task_id: str) -> None:
+        self._finished.pop(task_id, None)
+        row = self._rows.pop(task_id)
+        if row.key is not None:
+            del self._keys[row.key]
+        self._changed.notify_all()

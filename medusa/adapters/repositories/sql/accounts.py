@@ -1,0 +1,60 @@
+"""Limits and quotas that all processes share, on the tasks' database; credentials stay in their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from medusa.adapters.accounts import FileAccounts
+from medusa.adapters.repositories.sql.database import Connection
+from medusa.adapters.repositories.sql.store import Store
+
+
+class SqlAccounts(FileAccounts):
+    """AccountsPort: what `FileAccounts` keeps in memory is kept in the database, which the repository closes."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    def block(self, scope: str, until: float) -> None:
+        self._store.write(lambda connection: _block(connection, scope, until))
+
+    def blocked_until(self, scopes: Iterable[str]) -> float:
+        asked = "SELECT until FROM blocks WHERE scope = ?"
+        with self._store.reading() as connection:
+            found = (connection.row(asked, scope) for scope in scopes)
+            return max((row[0] for row in found if row is not None), default=0.0)
+
+    def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
+        self._store.write(lambda connection: _spend(connection, owner, what, units, period_end))
+
+    def spent(self, owner: str, what: str, now: float) -> tuple[int, float]:
+        asked = (
+            "SELECT units, period_end FROM spent WHERE owner = ? AND what = ? AND period_end > ?"
+            " ORDER BY period_end LIMIT 1"
+        )
+        with self._store.reading() as connection:
+            row = connection.row(asked, owner, what, now)
+        return (row[0], row[1]) if row else (0, 0.0)
+
+
+def _block(connection: Connection, scope: str, until: float) -> None:
+    connection.run(
+        "INSERT INTO blocks (scope, until) VALUES (?, ?)"
+        " ON CONFLICT (scope) DO UPDATE SET until = excluded.until WHERE excluded.until > blocks.until",
+        scope,
+        until,
+    )
+
+
+def _spend(connection: Connection, owner: str, what: str, units: int, period_end: float) -> None:
+    past = "DELETE FROM spent WHERE owner = ? AND what = ? AND period_end < ?"
+    connection.run(past, owner, what, period_end)
+    connection.run(
+        "INSERT INTO spent (owner, what, period_end, units) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (owner, what, period_end) DO UPDATE SET units = spent.units + excluded.units",
+        owner,
+        what,
+        period_end,
+        units,
+    )

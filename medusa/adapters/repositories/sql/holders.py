@@ -1,0 +1,77 @@
+"""Who runs a task: one holder at a time, whose life is seen by its lock."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+
+from medusa.adapters.repositories.sql.database import Connection
+from medusa.adapters.repositories.sql.store import Store
+from medusa.domain.failures import TaskConflict
+
+
+class Holders:
+    """This repository as a holder, and those of other repositories on the same database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._own: int | None = None
+
+    def own(self) -> int:
+        """This holder's number, registered on first use. Not to be called in a transaction."""
+        with self._lock:
+            if self._own is None:
+                self._own = self._store.write(self._register)
+            return self._own
+
+    def release(self, task_id: str) -> None:
+        """Let others take the task, if it is held here."""
+        with self._lock:
+            own = self._own
+        released = "UPDATE tasks SET holder = NULL WHERE id = ? AND holder = ?"
+        if own is not None:
+            self._store.write(lambda connection: connection.run(released, task_id, own))
+
+    def others_alive(self, connection: Connection) -> frozenset[int]:
+        """The other holders that live."""
+        found = (int(row[0]) for row in connection.rows("SELECT id FROM holders"))
+        return frozenset(number for number in found if self._is_other(number))
+
+    def check_free(self, connection: Connection, task_id: str, holder: int | None) -> None:
+        """Raises TaskConflict, with the holder's name, if it is another one and lives."""
+        if holder is None or not self._is_other(holder):
+            return
+        row = connection.row("SELECT pid, host FROM holders WHERE id = ?", holder)
+        who = f"process {row[0]} on {row[1]}" if row else "another process"
+        raise TaskConflict(f"task {task_id} is run by {who}")
+
+    def leave(self, connection: Connection) -> None:
+        """Release all tasks that are held here."""
+        if self._own is not None:
+            _forget(connection, self._own)
+
+    def _is_other(self, number: int) -> bool:
+        return number != self._own and self._store.database.lives(number)
+
+    def _register(self, connection: Connection) -> int:
+        self._bury(connection)
+        row = connection.row("SELECT max(id) FROM holders")
+        number = (row[0] if row and row[0] else 0) + 1
+        self._store.database.claim(number)
+        registered = (number, os.getpid(), socket.gethostname(), time.time())
+        connection.run("INSERT INTO holders (id, pid, host, since) VALUES (?, ?, ?, ?)", *registered)
+        return number
+
+    def _bury(self, connection: Connection) -> None:
+        """Holders that did not leave, and do not live."""
+        for row in connection.rows("SELECT id FROM holders"):
+            if not self._store.database.lives(row[0]):
+                _forget(connection, row[0])
+
+
+def _forget(connection: Connection, number: int) -> None:
+    connection.run("UPDATE tasks SET holder = NULL WHERE holder = ?", number)
+    connection.run("DELETE FROM holders WHERE id = ?", number)

@@ -1,0 +1,139 @@
+"""A PostgreSQL database, shared by the processes of many machines. Needs the extra `postgres` (psycopg)."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+from psycopg.pq import TransactionStatus
+
+from medusa.adapters.repositories.sql.database import Row
+from medusa.adapters.repositories.sql.schema import migrate
+from medusa.domain.failures import ConfigError
+from medusa.domain.values import Problem
+
+_SPACE: Final = 0x4D454455
+"""Of the advisory locks in the database, that of the one who writes has this as its first half."""
+
+
+class PostgresConnection:
+    """Connection over psycopg, in a schema of its own."""
+
+    def __init__(self, dsn: str, schema: str, patience_s: float) -> None:
+        settings = f"-c search_path={schema} -c lock_timeout={int(patience_s * 1000)} -c synchronous_commit=on"
+        self._connection: psycopg.Connection[Any] = psycopg.connect(dsn, autocommit=True, options=settings)
+        self._schema = schema
+        self._listening = False
+        self._writing = False
+
+    def run(self, statement: str, *values: object) -> int:
+        return self._execute(statement, values).rowcount
+
+    def rows(self, statement: str, *values: object) -> list[Row]:
+        return self._execute(statement, values).fetchall()
+
+    def row(self, statement: str, *values: object) -> Row | None:
+        return self._execute(statement, values).fetchone()
+
+    def begin(self, *, write: bool) -> None:
+        """Writers go one after the other, as in SQLite: what they read stays true until they commit."""
+        self._writing = write
+        if not write:
+            self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return
+        self.run("BEGIN")
+        self.rows("SELECT pg_advisory_xact_lock(?, hashtext(?))", _SPACE, self._schema)
+
+    def commit(self) -> None:
+        if self._writing:
+            self._connection.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(self._schema)))
+        self.run("COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.info.transaction_status is not TransactionStatus.IDLE:
+            self.run("ROLLBACK")
+
+    def changed(self) -> bool:
+        if not self._listening:
+            self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._schema)))
+            self._listening = True
+            return True
+        return bool(list(self._connection.notifies(timeout=0)))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> psycopg.Cursor[Any]:
+        return self._connection.execute(statement.replace("?", "%s").encode(), values or None)
+
+
+class PostgresDatabase:
+    """Database on a PostgreSQL server. A holder lives as long as its connection does."""
+
+    errors: tuple[type[Exception], ...] = (psycopg.Error,)
+
+    def __init__(self, dsn: str, schema: str = "medusa", patience_s: float = 10.0) -> None:
+        """Make the schema if there is none, and bring its tables up to date.
+
+        `dsn`: a libpq connection string or URI. `patience_s`: how long others may hold the database before an operation
+        fails. Raises ConfigError when it cannot be reached or was written by a newer program.
+        """
+        self._dsn = dsn
+        self._schema = schema
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self.name = "the PostgreSQL database"
+        try:
+            self._session = psycopg.connect(dsn, autocommit=True)
+        except psycopg.Error as error:
+            raise self._unusable(error) from None
+        self.name = f"the PostgreSQL database {self._session.info.dbname}"
+        try:
+            self._prepare()
+        except psycopg.Error as error:
+            self._session.close()
+            raise self._unusable(error) from None
+        except ConfigError:
+            self._session.close()
+            raise
+
+    def connect(self) -> PostgresConnection:
+        return PostgresConnection(self._dsn, self._schema, self._patience_s)
+
+    def claim(self, holder: int) -> None:
+        with self._lock:
+            self._session.execute(
+                "SELECT pg_advisory_lock(hashtext(%s), %s)", (f"medusa holder {self._schema}", holder)
+            )
+
+    def lives(self, holder: int) -> bool:
+        asked = (
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND classid = (hashtext(%s)::bigint & 4294967295)::oid AND objid = %s::oid AND objsubid = 2"
+        )
+        with self._lock:
+            found = self._session.execute(asked, (f"medusa holder {self._schema}", holder)).fetchone()
+        return found is not None
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _prepare(self) -> None:
+        """Tables in one transaction, so that they are never half made."""
+        with self._session.transaction():
+            self._session.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_SPACE, self._schema))
+            self._session.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema)))
+        with closing(self.connect()) as connection:
+            connection.begin(write=True)
+            try:
+                migrate(connection, self.name, "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY", "BYTEA")
+                connection.commit()
+            finally:
+                connection.rollback()
+
+    def _unusable(self, error: psycopg.Error) -> ConfigError:
+        return ConfigError([Problem("engine.database_url", f"{self.name} cannot be used: {error}")])

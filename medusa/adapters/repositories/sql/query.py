@@ -1,0 +1,43 @@
+"""The list of tasks, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medusa.adapters.repositories.sql.database import Connection, Row
+from medusa.adapters.repositories.sql.rows import TASK
+from medusa.domain.failures import TaskNotFound
+from medusa.domain.task import TaskStatus
+
+
+def page(
+    connection: Connection,
+    limit: int,
+    before: str | None,
+    *,
+    status: TaskStatus | None,
+    target: str | None,
+    since: float | None,
+) -> Sequence[Row]:
+    """Rows of the query TASK, newest first, from just behind the task `before` on. Raises TaskNotFound."""
+    wanted: list[tuple[str, object]] = []
+    if before is not None:
+        wanted.append(("tasks.seq < ?", _place(connection, before)))
+    if status is not None:
+        wanted.append(("status = ?", status.value))
+    if since is not None:
+        wanted.append(("created_at >= ?", since))
+    if target is not None:
+        wanted.append(("target = ?", target))
+    joined = " JOIN task_targets ON task_targets.seq = tasks.seq" if target is not None else ""
+    order = "task_targets.seq" if target is not None else "tasks.seq"
+    where = f" WHERE {' AND '.join(condition for condition, _ in wanted)}" if wanted else ""
+    asked = f"{TASK}{joined}{where} ORDER BY {order} DESC LIMIT ?"
+    return connection.rows(asked, *(value for _, value in wanted), limit)
+
+
+def _place(connection: Connection, task_id: str) -> int:
+    row = connection.row("SELECT seq FROM tasks WHERE id = ?", task_id)
+    if row is None:
+        raise TaskNotFound(task_id)
+    return int(row[0])

@@ -1,0 +1,62 @@
+"""Reading: each time of one instant, by as many threads as there are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from medusa.adapters.repositories.sql.database import Connection, Database
+from medusa.domain.failures import MedusaError
+
+
+class Reader:
+    """Lends connections, and keeps those that were given back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._free: list[Connection] = []
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection in a transaction. Raises MedusaError when the database fails."""
+        connection: Connection | None = None
+        try:
+            connection = self._lent()
+            connection.begin(write=False)
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+        except self._database.errors as error:
+            if connection is not None:
+                connection.close()
+                connection = None
+            raise MedusaError(f"{self._database.name} cannot be read: {error}") from None
+        finally:
+            if connection is not None:
+                self._give_back(connection)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            free, self._free = self._free, []
+        for connection in free:
+            connection.close()
+
+    def _lent(self) -> Connection:
+        with self._lock:
+            if self._closed:
+                raise MedusaError("the tasks are closed")
+            if self._free:
+                return self._free.pop()
+        return self._database.connect()
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            if not self._closed:
+                self._free.append(connection)
+                return
+        connection.close()

@@ -1,0 +1,134 @@
+"""Tasks on disk: they outlive the process, and all processes of the machine share them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from medusa.adapters.repositories.sql import key
+from medusa.adapters.repositories.sql.changes import Changes, Wish
+from medusa.adapters.repositories.sql.holders import Holders
+from medusa.adapters.repositories.sql.poll import Poll
+from medusa.adapters.repositories.sql.query import page
+from medusa.adapters.repositories.sql.retention import Retention, counted
+from medusa.adapters.repositories.sql.rows import StepRows
+from medusa.adapters.repositories.sql.store import Store
+from medusa.adapters.repositories.sql.watch import Watchers
+from medusa.domain.task import Step, Task, TaskStatus
+
+
+class SqlRepository:
+    """TaskRepositoryPort over an SQL database, which it closes in the end."""
+
+    def __init__(
+        self,
+        store: Store,
+        key_file: Path,
+        *,
+        keep_finished: int | None = 1000,
+        keep_days: float | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`key_file`: the key for what gives access to accounts, made on first use.
+
+        `keep_finished`, `keep_days`: past so many finished tasks, or so many days after its end, a task is dropped, the
+        one that finished first before others; None keeps them. Raises ConfigError when the key is not the right one.
+        """
+        self._store = store
+        self._holders = Holders(store)
+        self._poll = Poll(store.database)
+        self._watchers = Watchers(self._poll.changed)
+        try:
+            self._rows = StepRows(store.write(lambda connection: key.opened(connection, key_file)))
+        except BaseException:
+            self.close()
+            raise
+        retention = Retention(keep_finished, keep_days, now)
+        self._changes = Changes(self._rows, retention, self._holders, now)
+
+    # ------------------------------------------------------------ keeping
+
+    def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
+        return self._store.write(lambda connection: self._changes.create(connection, task, key, fingerprint))
+
+    def get(self, task_id: str) -> Task:
+        with self._store.reading() as connection:
+            return self._rows.found(connection, task_id)
+
+    def recent(
+        self,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        status: TaskStatus | None = None,
+        target: str | None = None,
+        since: float | None = None,
+    ) -> tuple[Task, ...]:
+        with self._store.reading() as connection:
+            rows = page(connection, limit, before, status=status, target=target, since=since)
+            return tuple(self._rows.task(connection, row) for row in rows)
+
+    def counts(self) -> dict[str, int]:
+        with self._store.reading() as connection:
+            return counted(connection)
+
+    def unfinished(self) -> tuple[str, ...]:
+        asked = "SELECT id, holder FROM tasks WHERE status IN ('pending', 'in_progress') AND paused = 0 ORDER BY seq"
+        with self._store.reading() as connection:
+            held = self._holders.others_alive(connection)
+            return tuple(task_id for task_id, holder in connection.rows(asked) if holder not in held)
+
+    def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
+        self._store.write(lambda connection: self._changes.save_step(connection, task_id, step, epoch, announce))
+        if announce:
+            self._watchers.ring(task_id)
+
+    # ------------------------------------------------------------ what users ask of a task
+
+    def ask_cancel(self, task_id: str) -> bool:
+        return self._asked(task_id, "cancel_asked", True)
+
+    def set_paused(self, task_id: str, paused: bool) -> bool:
+        return self._asked(task_id, "paused", paused)
+
+    def reopen(self, task: Task) -> Task:
+        reopened = self._store.write(lambda connection: self._changes.reopen(connection, task))
+        self._watchers.ring(task.id)
+        return reopened
+
+    def delete(self, task_id: str) -> None:
+        self._store.write(lambda connection: self._changes.delete(connection, task_id))
+        self._watchers.ring(task_id)
+
+    # ------------------------------------------------------------ one writer, many watchers
+
+    def take(self, task_id: str, *, force: bool = False) -> int:
+        own = self._holders.own()
+        return self._store.write(lambda connection: self._changes.take(connection, task_id, own, force))
+
+    def release(self, task_id: str) -> None:
+        self._holders.release(task_id)
+
+    def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
+        """Raises TaskNotFound, also when the task is dropped meanwhile."""
+        return self._watchers.until(task_id, lambda: self._newer(task_id, after_revision), timeout)
+
+    def close(self) -> None:
+        """Write what was asked for, release all tasks, and give all files back. Who waits is told."""
+        self._store.close(last=self._holders.leave)
+        self._watchers.ring_all()
+        self._poll.close()
+
+    def _asked(self, task_id: str, wish: Wish, value: bool) -> bool:
+        """Remember what a user asked for; False when the task has ended."""
+        noted = self._store.write(lambda connection: self._changes.remember(connection, task_id, wish, value))
+        self._watchers.ring(task_id)
+        return noted
+
+    def _newer(self, task_id: str, after_revision: int) -> Task | None:
+        with self._store.reading() as connection:
+            row = connection.row("SELECT revision FROM tasks WHERE id = ?", task_id)
+            if row is not None and row[0] <= after_revision:
+                return None
+            return self._rows.found(connection, task_id)

@@ -1,0 +1,165 @@
+"""Tasks and steps as rows and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Final, TypeVar
+
+from medusa.adapters.repositories.codec import from_json, progress_from_json, progress_to_json, to_json
+from medusa.adapters.repositories.sql.crypt import Cipher, Unreadable
+from medusa.adapters.repositories.sql.database import Connection, Row
+from medusa.domain.failures import MedusaError, TaskNotFound
+from medusa.domain.request import PublishRequest
+from medusa.domain.task import Step, StepState, Task, TaskStatus
+from medusa.domain.values import Checkpoint, Intent, StepSpec
+
+T = TypeVar("T")
+_log = logging.getLogger("medusa.repository")
+_NOTHING_ASKED: Final = PublishRequest(())
+
+TASK: Final = (
+    "SELECT id, created_at, revision, cancel_asked, paused, updated_at, body FROM tasks JOIN requests ON task_id = id"
+)
+_STEPS: Final = (
+    "SELECT step_key, progress, checkpoint, intent, may_be_out, spec FROM steps WHERE task_id = ? ORDER BY place"
+)
+_SECRETS: Final = "SELECT 1 FROM steps WHERE task_id = ? AND (checkpoint IS NOT NULL OR intent IS NOT NULL) LIMIT 1"
+_STANDING: Final = (
+    "SELECT status, epoch, revision, cancel_asked, paused, holder, step_key, state, required"
+    " FROM tasks LEFT JOIN steps ON task_id = id WHERE id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a task stands, without its content."""
+
+    status: TaskStatus
+    epoch: int
+    revision: int
+    cancel_asked: bool
+    paused: bool
+    holder: int | None
+    steps: Mapping[str, tuple[str, bool]]
+    """Key -> the step's state, and whether the step is required."""
+
+    @property
+    def ended(self) -> bool:
+        return self.status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
+
+    def after(self, step: Step) -> TaskStatus:
+        """The task's status once this step is saved."""
+        state, required = self.steps[step.key]
+        if state == step.state.value:
+            return self.status
+        return replace(self, steps={**self.steps, step.key: (step.state.value, required)}).folded()
+
+    def folded(self) -> TaskStatus:
+        """The status that the steps and the wishes make."""
+        steps = (Step(_blank(required), None, StepState(state)) for state, required in self.steps.values())
+        return Task("", _NOTHING_ASKED, tuple(steps), 0.0, cancel_asked=self.cancel_asked, paused=self.paused).status
+
+
+def standing(connection: Connection, task_id: str) -> Standing | None:
+    """None when there is no such task."""
+    rows = connection.rows(_STANDING, task_id)
+    if not rows:
+        return None
+    status, epoch, revision, cancel_asked, paused, holder = rows[0][:6]
+    steps = {key: (state, bool(required)) for *_, key, state, required in rows if key is not None}
+    return Standing(TaskStatus(status), epoch, revision, bool(cancel_asked), bool(paused), holder, steps)
+
+
+@cache
+def _blank(required: bool) -> StepSpec:
+    return StepSpec("", "", required=required)
+
+
+class StepRows:
+    """Steps, with what gives access to an account encrypted."""
+
+    def __init__(self, cipher: Cipher) -> None:
+        self._cipher = cipher
+
+    def task(self, connection: Connection, row: Row) -> Task:
+        """The task of a row of the query TASK."""
+        task_id, created_at, revision, cancel_asked, paused, updated_at, request = row
+        return Task(
+            task_id,
+            _request(request),
+            tuple(self.steps(connection, task_id)),
+            created_at,
+            revision=revision,
+            cancel_asked=bool(cancel_asked),
+            paused=bool(paused),
+            updated_at=updated_at,
+        )
+
+    def found(self, connection: Connection, task_id: str) -> Task:
+        """Raises TaskNotFound."""
+        row = connection.row(f"{TASK} WHERE id = ?", task_id)
+        if row is None:
+            raise TaskNotFound(task_id)
+        return self.task(connection, row)
+
+    def steps(self, connection: Connection, task_id: str) -> Iterator[Step]:
+        """The task's steps in order. Raises MedusaError if one may be out and what was sent cannot be read."""
+        for key, progress, checkpoint, intent, may_be_out, spec in connection.rows(_STEPS, task_id):
+            at = self._opened(Checkpoint, checkpoint, f"{key} checkpoint", bool(may_be_out))
+            sent = self._opened(Intent, intent, f"{key} intent", bool(may_be_out))
+            yield progress_from_json(progress, _spec(spec), at, sent)
+
+    def with_secrets(self, connection: Connection, task_id: str) -> Iterator[Step]:
+        """The task's steps that keep what gives access."""
+        if connection.row(_SECRETS, task_id):
+            yield from (step for step in self.steps(connection, task_id) if step.checkpoint or step.intent)
+
+    def insert(self, connection: Connection, task_id: str, place: int, step: Step) -> None:
+        values = (task_id, place, step.key, int(step.spec.required), to_json(step.spec), *self._changing(step))
+        connection.run(
+            "INSERT INTO steps (task_id, place, step_key, required, spec, state, may_be_out, progress, checkpoint,"
+            " intent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *values,
+        )
+
+    def update(self, connection: Connection, task_id: str, step: Step) -> None:
+        connection.run(
+            "UPDATE steps SET state = ?, may_be_out = ?, progress = ?, checkpoint = ?, intent = ?"
+            " WHERE task_id = ? AND step_key = ?",
+            *self._changing(step),
+            task_id,
+            step.key,
+        )
+
+    def _changing(self, step: Step) -> tuple[object, ...]:
+        may_be_out = int((step.committed or step.intent is not None) and not step.succeeded)
+        checkpoint = self._sealed(step.checkpoint, f"{step.key} checkpoint")
+        intent = self._sealed(step.intent, f"{step.key} intent")
+        return step.state.value, may_be_out, progress_to_json(step), checkpoint, intent
+
+    def _sealed(self, value: Checkpoint | Intent | None, place: str) -> bytes | None:
+        return None if value is None else self._cipher.encrypt(to_json(value), place)
+
+    def _opened(self, kind: type[T], sealed: bytes | None, place: str, needed: bool) -> T | None:
+        if sealed is None:
+            return None
+        try:
+            return from_json(kind, self._cipher.decrypt(bytes(sealed), place))
+        except Unreadable:
+            if needed:
+                raise MedusaError(f"the {place} cannot be decrypted, and may have been published") from None
+            _log.warning("the %s cannot be decrypted and counts as none", place)
+            return None
+
+
+@lru_cache(maxsize=1024)
+def _spec(text: str) -> StepSpec:
+    return from_json(StepSpec, text)
+
+
+@lru_cache(maxsize=256)
+def _request(text: str) -> PublishRequest:
+    return from_json(PublishRequest, text)

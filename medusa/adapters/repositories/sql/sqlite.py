@@ -1,0 +1,138 @@
+"""One SQLite file: write-ahead log, each commit on disk before it counts."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from medusa.adapters.repositories.sql.database import Row
+from medusa.adapters.repositories.sql.lockfile import LockFile
+from medusa.adapters.repositories.sql.schema import migrate
+from medusa.domain.failures import ConfigError
+from medusa.domain.values import Problem
+
+_OPENING: Final = 0
+"""The byte of the lock file that is held while the file is made ready; holders have those above."""
+
+
+class SqliteConnection:
+    """Connection over the standard library's sqlite3."""
+
+    def __init__(self, path: Path, patience_s: float) -> None:
+        self._connection = sqlite3.connect(
+            path, timeout=patience_s, isolation_level=None, check_same_thread=False, cached_statements=128
+        )
+        self._version: object = None
+        try:
+            self.run("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            self.close()
+            raise
+
+    def run(self, sql: str, *values: object) -> int:
+        return self._connection.execute(sql, values).rowcount
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: object) -> Row | None:
+        found: Row | None = self._connection.execute(sql, values).fetchone()
+        return found
+
+    def begin(self, *, write: bool) -> None:
+        self.run("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def commit(self) -> None:
+        self.run("COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.in_transaction:
+            self.run("ROLLBACK")
+
+    def changed(self) -> bool:
+        version = self._connection.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, version
+        return bool(version != before)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class SqliteDatabase:
+    """Database in one file, mode 0600, and a lock file beside it."""
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+
+    def __init__(self, path: Path, patience_s: float = 10.0) -> None:
+        """Make the file if there is none, and bring its tables up to date.
+
+        `patience_s`: how long another process may hold the file before an operation fails. Raises ConfigError when the
+        path cannot be used, holds something else, or was written by a newer program.
+        """
+        self.path = path.absolute()
+        self.name = str(self.path)
+        self._patience_s = patience_s
+        try:
+            _make(self.path)
+            self._locks = LockFile(self.path.with_name(f"{self.path.name}.lock"))
+        except OSError as error:
+            raise self._unusable((error.strerror or "unknown error").lower()) from None
+        try:
+            self._locks.lock(_OPENING)
+            self._prepare()
+        except sqlite3.Error as error:
+            self._locks.close()
+            raise self._unusable(str(error)) from None
+        except ConfigError:
+            self._locks.close()
+            raise
+        self._locks.unlock(_OPENING)
+
+    def connect(self) -> SqliteConnection:
+        return SqliteConnection(self.path, self._patience_s)
+
+    def claim(self, holder: int) -> None:
+        self._locks.lock(holder)
+
+    def lives(self, holder: int) -> bool:
+        return self._locks.locked(holder)
+
+    def close(self) -> None:
+        self._locks.close()
+
+    def _prepare(self) -> None:
+        """Tables in one transaction, so that a file is never half made."""
+        with closing(self.connect()) as connection:
+            self._check_ours(connection)
+            connection.run("PRAGMA journal_mode = WAL")
+            in_transaction(
+                connection, lambda: migrate(connection, self.name, "INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB")
+            )
+
+    def _check_ours(self, connection: SqliteConnection) -> None:
+        tables = {row[0] for row in connection.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and "medusa_schema" not in tables:
+            raise self._unusable("it is the database of another program")
+
+    def _unusable(self, why: str) -> ConfigError:
+        return ConfigError([Problem("engine.path", f"{self.name} cannot be used: {why}")])
+
+
+def in_transaction(connection: SqliteConnection, work: Callable[[], None]) -> None:
+    """All of the work, or nothing of it."""
+    connection.begin(write=True)
+    try:
+        work()
+        connection.commit()
+    finally:
+        connection.rollback()
+
+
+def _make(path: Path) -> None:
+    """The file, for its owner only; SQLite gives the same mode to the files that it puts beside it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

@@ -1,0 +1,40 @@
+"""An open database: any number of readers, one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from medusa.adapters.repositories.sql.database import Connection, Database
+from medusa.adapters.repositories.sql.reader import Reader
+from medusa.adapters.repositories.sql.writer import Writer
+
+T = TypeVar("T")
+
+
+class Store:
+    """What a process's SqlRepository and SqlAccounts share. The repository closes it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._reader = Reader(database)
+        self._writer = Writer(database)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection that sees one instant. Raises MedusaError when the database fails."""
+        return self._reader.reading()
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, once its change is on disk.
+
+        Raises MedusaError, or what `work` raises: then nothing is changed. `work` may be called more than once before
+        it is committed.
+        """
+        return self._writer.write(work)
+
+    def close(self, last: Callable[[Connection], object]) -> None:
+        """Write what was asked for, then `last` if that still can be, and give all files back."""
+        self._writer.close(last)
+        self._reader.close()
+        self.database.close()

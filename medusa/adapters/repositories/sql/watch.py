@@ -1,0 +1,87 @@
+"""Waiting for changes: this process's are told at once, others' are noticed within a few hundredths of a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+POLL_S: Final = 0.03
+
+
+class Watchers:
+    """Threads that wait. One of them looks for the changes of other processes, for all."""
+
+    def __init__(self, changed_elsewhere: Callable[[], bool]) -> None:
+        """`changed_elsewhere`: cheap, and called by one thread at a time."""
+        self._changed_elsewhere = changed_elsewhere
+        self._condition = threading.Condition()
+        self._everything = 0
+        self._rung: dict[str, int] = {}
+        self._waiting: dict[str, int] = {}
+        self._looking = False
+
+    def ring(self, task_id: str) -> None:
+        """Something of this task has changed."""
+        with self._condition:
+            if task_id in self._waiting:
+                self._rung[task_id] = self._rung.get(task_id, 0) + 1
+                self._condition.notify_all()
+
+    def ring_all(self) -> None:
+        """Anything may have changed."""
+        with self._condition:
+            self._everything += 1
+            self._condition.notify_all()
+
+    def until(self, task_id: str, look: Callable[[], T | None], timeout: float | None) -> T | None:
+        """What `look` finds, which is called at once and after each change; None when `timeout` s have passed."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._condition:
+            self._waiting[task_id] = self._waiting.get(task_id, 0) + 1
+        try:
+            while True:
+                seen = self._state(task_id)
+                found = look()
+                if found is not None or not self._wait(task_id, seen, deadline):
+                    return found
+        finally:
+            self._leave(task_id)
+
+    def _state(self, task_id: str) -> tuple[int, int]:
+        return self._everything, self._rung.get(task_id, 0)
+
+    def _leave(self, task_id: str) -> None:
+        with self._condition:
+            self._waiting[task_id] -= 1
+            if not self._waiting[task_id]:
+                del self._waiting[task_id]
+                self._rung.pop(task_id, None)
+
+    def _wait(self, task_id: str, seen: tuple[int, int], deadline: float | None) -> bool:
+        """Until there may be something new; False when it is too late."""
+        with self._condition:
+            mine = not self._looking
+            self._looking = True
+            try:
+                while self._state(task_id) == seen:
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if left is not None and left <= 0:
+                        return False
+                    if not mine and not self._looking:
+                        mine = self._looking = True
+                    self._condition.wait(_shorter(left) if mine else left)
+                    if mine and self._changed_elsewhere():
+                        self._everything += 1
+                        self._condition.notify_all()
+            finally:
+                if mine:
+                    self._looking = False
+                    self._condition.notify_all()  # another one looks from now on
+        return True
+
+
+def _shorter(left: float | None) -> float:
+    return POLL_S if left is None else min(left, POLL_S)

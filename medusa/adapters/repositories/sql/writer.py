@@ -1,0 +1,130 @@
+"""All that is written, by one thread: what piles up while a commit is under way goes into the next one together."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+from medusa.adapters.repositories.sql.database import Connection, Database
+from medusa.domain.failures import MedusaError
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+_GROUP: Final = 256
+"""So many changes go into one commit at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    work: Work[Any]
+    done: Future[Any]
+
+
+class Writer:
+    """Carries out changes, each of them whole or not at all. One may be begun more than once before it is committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._lock = threading.Lock()
+        self._changes: SimpleQueue[_Change | None] = SimpleQueue()
+        self._thread = threading.Thread(
+            target=_serve, args=(database, self._changes), name="medusa-writer", daemon=True
+        )
+        self._thread.start()
+        self._stop = weakref.finalize(self, self._changes.put, None)
+        self._stop.atexit = False  # tasks may still run at the interpreter's exit
+
+    def write(self, work: Work[T]) -> T:
+        """What `work` returns, once its change is on disk. Raises MedusaError, and then there is no change."""
+        return self.write_soon(work).result()
+
+    def write_soon(self, work: Work[T]) -> Future[T]:
+        """The same, without waiting."""
+        change = _Change(work, Future())
+        with self._lock:  # nothing is put behind the end
+            if not self._stop.alive:
+                raise MedusaError("the tasks are closed")
+            self._changes.put(change)
+        return change.done
+
+    def close(self, last: Work[object]) -> None:
+        """Write what was asked for, and `last` if that still can be, then end."""
+        with suppress(MedusaError):
+            self.write(last)
+        with self._lock:
+            self._stop()
+        self._thread.join()
+
+
+def _serve(database: Database, changes: SimpleQueue[_Change | None]) -> None:
+    connection: Connection | None = None
+    while (first := changes.get()) is not None:
+        group, last = _gathered(first, changes)
+        try:
+            connection = connection or database.connect()
+            _carry_out(connection, group, database)
+        except database.errors as error:
+            _refuse(group, database, error)
+            _give_up(connection, database)
+            connection = None
+        if last:
+            break
+    if connection is not None:
+        connection.close()
+
+
+def _give_up(connection: Connection | None, database: Database) -> None:
+    """It is broken: the next change has a new one."""
+    with suppress(*database.errors):
+        if connection is not None:
+            connection.close()
+
+
+def _gathered(first: _Change, changes: SimpleQueue[_Change | None]) -> tuple[list[_Change], bool]:
+    """What waits already, and whether it is the last."""
+    group = [first]
+    while len(group) < _GROUP:
+        try:
+            change = changes.get_nowait()
+        except Empty:
+            break
+        if change is None:
+            return group, True
+        group.append(change)
+    return group, False
+
+
+def _carry_out(connection: Connection, group: list[_Change], database: Database) -> None:
+    """Commit them together; if that fails, in halves, so that a change fails for nobody else's sake."""
+    try:
+        connection.begin(write=True)
+    except database.errors as error:  # others write all the time: no use in asking again for each
+        connection.rollback()
+        _refuse(group, database, error)
+        return
+    try:
+        answers = [change.work(connection) for change in group]
+        connection.commit()
+    except Exception as error:
+        connection.rollback()
+        if len(group) == 1:
+            _refuse(group, database, error)
+            return
+        half = len(group) // 2
+        _carry_out(connection, group[:half], database)
+        _carry_out(connection, group[half:], database)
+        return
+    for change, answer in zip(group, answers, strict=True):
+        change.done.set_result(answer)
+
+
+def _refuse(group: list[_Change], database: Database, error: Exception) -> None:
+    for change in group:
+        if not change.done.done():
+            told = isinstance(error, database.errors)
+            change.done.set_exception(MedusaError(f"{database.name} cannot be written: {error}") if told else error)

@@ -1,0 +1,557 @@
+"""The repository on SQLite passes the exam, and what only a file can be asked."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medusa.adapters.repositories.sql.repository import SqlRepository
+from medusa.adapters.repositories.sql.sqlite import SqliteConnection, SqliteDatabase
+from medusa.adapters.repositories.sql.store import Store
+from medusa.domain import pipeline
+from medusa.domain.failures import ConfigError, MedusaError, TaskConflict, TaskNotFound
+from medusa.domain.task import Step, Task
+from medusa.domain.values import Checkpoint, Intent
+from tests.contract.repository_exam import (
+    CURSOR,
+    PATIENCE_S,
+    RepositoryOf,
+    TaskRepositoryContract,
+    a_task,
+    fail,
+    finish,
+    ids,
+    rich,
+)
+
+Open = Callable[..., SqlRepository]
+SECRET = "session-url-secret-0451"
+UPLOAD = Checkpoint({"session": SECRET})
+INTENT = Intent("k", {"message": "hi"}, "f00", SECRET, 1002.0, 1062.0)
+TAKE_AND_WAIT = """
+import sys
+from pathlib import Path
+from medusa.adapters.repositories.sql.repository import SqlRepository
+from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
+from medusa.adapters.repositories.sql.store import Store
+folder = Path(sys.argv[1])
+repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), folder / "key")
+print(repository.take("a"), flush=True)
+sys.stdin.read()
+"""
+
+SAVE_FOR_EVER = """
+import sys
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from medusa.adapters.repositories.sql.repository import SqlRepository
+from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
+from medusa.adapters.repositories.sql.store import Store
+folder = Path(sys.argv[1])
+repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), folder / "key")
+epoch, step = repository.take("a"), repository.get("a").steps[0]
+for n in count(1):
+    repository.save_step("a", replace(step, done=n), epoch, announce=bool(n % 2))
+    print(n, flush=True)
+"""
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Open]:
+    """Opens the file once more, as another process would. Closes all in the end."""
+    made: list[SqlRepository] = []
+
+    def open_(**settings: Any) -> SqlRepository:
+        store = Store(SqliteDatabase(tmp_path / "tasks.db"))
+        made.append(SqlRepository(store, tmp_path / "key", **settings))
+        return made[-1]
+
+    yield open_
+    for repository in made:
+        repository.close()
+
+
+@pytest.fixture
+def holder(tmp_path: Path, opened: Open) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds task a."""
+    opened().create(a_task("a"))
+    command = [sys.executable, "-c", TAKE_AND_WAIT, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        yield process
+        process.kill()
+
+
+def kept(file: Path, sql: str) -> list[tuple[object, ...]]:
+    """What another program would read in the file."""
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+class TestSqliteRepository(TaskRepositoryContract):
+    @pytest.fixture
+    def repository_of(self, opened: Open) -> RepositoryOf:
+        return lambda keep_finished: opened(keep_finished=keep_finished)
+
+
+# ------------------------------------------------------------ the file
+
+
+def test_tasks_outlive_the_process(opened: Open) -> None:
+    first = opened()
+    first.create(a_task("a"), "key", "f")
+    epoch = first.take("a")
+    first.save_step("a", rich(a_task("a").steps[0]), epoch)
+    before = first.get("a")
+    first.close()
+    second = opened()
+    assert second.get("a") == before
+    assert second.create(a_task("b"), "key", "f") == "a"
+    assert second.take("a") > epoch
+
+
+def test_only_its_owner_can_read_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "medusa"
+    repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), folder / "key")
+    repository.create(a_task("a"))
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+    repository.close()
+    assert modes == dict.fromkeys(["tasks.db", "tasks.db-wal", "tasks.db-shm", "tasks.db.lock", "key"], 0o600)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_commit_is_on_disk(opened: Open, tmp_path: Path) -> None:
+    opened()
+    with closing(SqliteConnection(tmp_path / "tasks.db", 1.0)) as connection:
+        assert connection.row("PRAGMA synchronous") == (2,)
+        assert connection.row("PRAGMA journal_mode") == ("wal",)
+
+
+def test_many_can_open_a_new_file_at_once(opened: Open) -> None:
+    start, errors = threading.Barrier(6), list[Exception]()
+
+    def open_and_create(n: int) -> None:
+        start.wait(PATIENCE_S)
+        try:
+            opened().create(a_task(f"t{n}"))
+        except MedusaError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_and_create, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert errors == []
+    assert len(opened().recent()) == 6
+
+
+def test_a_file_of_a_newer_program_is_refused(opened: Open, tmp_path: Path) -> None:
+    opened().close()
+    with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE medusa_schema SET version = 99")
+    with pytest.raises(ConfigError, match="newer Medusa"):
+        opened()
+    assert kept(tmp_path / "tasks.db", "SELECT version FROM medusa_schema") == [(99,)]
+
+
+def test_what_is_no_database_of_ours_is_refused_and_left_as_it_is(opened: Open, tmp_path: Path) -> None:
+    file = tmp_path / "tasks.db"
+    file.write_bytes(b"these are my notes, not a database\n" * 100)
+    with pytest.raises(ConfigError, match="not a database"):
+        opened()
+    assert file.read_bytes() == b"these are my notes, not a database\n" * 100
+    file.unlink()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+    with pytest.raises(ConfigError, match="another program"):
+        opened()
+    assert kept(file, "SELECT name FROM sqlite_master") == [("notes",)]
+
+
+def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        SqliteDatabase(tmp_path / "file" / "tasks.db")
+    with pytest.raises(ConfigError, match="is a directory"):
+        SqliteDatabase(tmp_path)
+
+
+def test_what_is_closed_says_so(opened: Open) -> None:
+    repository = opened()
+    repository.close()
+    repository.close()
+    for use in (repository.counts, lambda: repository.create(a_task("a"))):
+        with pytest.raises(MedusaError, match="closed"):
+            use()
+
+
+def test_who_waits_is_told_that_it_is_closed(opened: Open) -> None:
+    repository = opened()
+    repository.create(a_task("a"))
+    told = threading.Semaphore(0)
+
+    def watch() -> None:
+        with pytest.raises(MedusaError, match="closed"):
+            repository.wait("a", 1, PATIENCE_S)
+        told.release()
+
+    threads = [threading.Thread(target=watch) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    repository.close()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert told.acquire(blocking=False)
+
+
+# ------------------------------------------------------------ several processes
+
+
+def test_changes_of_others_are_seen(opened: Open) -> None:
+    ours, theirs = opened(), opened()
+    task = a_task("a")
+    ours.create(task)
+    seen: list[Task | None] = []
+    watcher = threading.Thread(target=lambda: seen.append(ours.wait("a", task.revision, PATIENCE_S)))
+    watcher.start()
+    theirs.save_step("a", pipeline.started(task.steps[0], 1001.0), theirs.take("a"))
+    watcher.join(PATIENCE_S)
+    assert seen == [theirs.get("a")]
+
+
+def test_all_who_wait_see_it_when_others_drop_the_task(opened: Open) -> None:
+    ours, theirs = opened(), opened(keep_finished=0)
+    ours.create(a_task("a"))
+    told = threading.Semaphore(0)
+
+    def watch() -> None:
+        with pytest.raises(TaskNotFound):
+            ours.wait("a", 1_000_000, PATIENCE_S)
+        told.release()
+
+    threads = [threading.Thread(target=watch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    finish(theirs, a_task("a"))
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert told.acquire(blocking=False)
+
+
+def test_all_can_write_at_once(opened: Open) -> None:
+    repositories = [opened() for _ in range(3)]
+    task = a_task("a", steps=3)
+    repositories[0].create(task)
+    epoch = repositories[0].take("a")
+
+    def work(repository: SqlRepository, step: Step) -> None:
+        for n in range(1, 21):
+            repository.save_step("a", replace(step, done=n), epoch)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(repositories, task.steps, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert [step.done for step in repositories[1].get("a").steps] == [20] * 3
+    assert repositories[2].get("a").revision == task.revision + 60
+
+
+def test_what_was_saved_survives_a_kill(tmp_path: Path, opened: Open) -> None:
+    task = a_task("a")
+    opened().create(task)
+    command = [sys.executable, "-c", SAVE_FOR_EVER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = [int(process.stdout.readline()) for _ in range(20)]
+        process.kill()
+        said += [int(line) for line in process.stdout if line.endswith("\n")]
+    assert opened().get("a").steps[0].done in (said[-1], said[-1] + 1)
+
+
+def test_the_wait_ends_when_its_time_is_over(opened: Open) -> None:
+    repository = opened()
+    repository.create(a_task("a"))
+    others = [threading.Thread(target=repository.wait, args=("a", 1, 0.1)) for _ in range(3)]
+    for thread in others:
+        thread.start()
+    assert repository.wait("a", 1, 0.05) is None
+    for thread in others:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def test_a_task_is_held_by_one_process(holder: subprocess.Popen[str], opened: Open) -> None:
+    repository = opened()
+    with pytest.raises(TaskConflict, match=f"process {holder.pid} on"):
+        repository.take("a")
+    assert repository.unfinished() == ()
+    repository.release("a")
+    with pytest.raises(TaskConflict):
+        repository.take("a")
+    assert repository.take("a", force=True) == 2
+    assert repository.unfinished() == ("a",)
+
+
+def test_a_task_is_taken_over_when_its_holder_is_killed(holder: subprocess.Popen[str], opened: Open) -> None:
+    repository = opened()
+    holder.kill()
+    holder.wait(PATIENCE_S)
+    assert repository.unfinished() == ("a",)
+    assert repository.take("a") == 2
+
+
+def test_an_ended_task_that_is_held_elsewhere_is_not_reopened(opened: Open) -> None:
+    ours, theirs = opened(), opened()
+    ours.create(a_task("a"))
+    fail(theirs, a_task("a"))
+    with pytest.raises(TaskConflict, match="is run by"):
+        ours.reopen(ours.get("a"))
+    theirs.release("a")
+    ours.reopen(ours.get("a"))
+
+
+def test_who_closes_releases_all(opened: Open) -> None:
+    ours, theirs = opened(), opened()
+    for name in ("a", "b"):
+        ours.create(a_task(name))
+        theirs.take(name)
+    assert ours.unfinished() == ()
+    theirs.close()
+    assert ours.unfinished() == ("a", "b")
+
+
+def test_a_new_holder_is_not_taken_for_a_dead_one(opened: Open, holder: subprocess.Popen[str]) -> None:
+    """Numbers are used again, and what the dead one held must not become the new one's."""
+    holder.kill()
+    holder.wait(PATIENCE_S)
+    ours, theirs = opened(), opened()
+    ours.create(a_task("b"))
+    ours.take("b")
+    assert theirs.unfinished() == ("a",)
+    assert theirs.take("a") == 2
+
+
+# ------------------------------------------------------------ what gives access
+
+
+def saved(repository: SqlRepository, checkpoint: Checkpoint | None, intent: Intent | None) -> Step:
+    """Task a with a step that runs, in the repository."""
+    task = a_task("a")
+    repository.create(task)
+    step = replace(pipeline.started(task.steps[0], 1001.0), checkpoint=checkpoint, intent=intent)
+    repository.save_step("a", step, repository.take("a"))
+    return step
+
+
+def test_secrets_are_not_in_the_file(opened: Open, tmp_path: Path) -> None:
+    repository = opened()
+    step = saved(repository, UPLOAD, INTENT)
+    assert repository.get("a").steps[0] == step
+    for file in tmp_path.iterdir():
+        assert SECRET.encode() not in file.read_bytes()
+    sealed = kept(tmp_path / "tasks.db", "SELECT checkpoint, intent FROM steps WHERE place = 0")[0]
+    assert all(isinstance(column, bytes) for column in sealed)
+
+
+def test_secrets_are_wiped_when_the_task_completes(opened: Open, tmp_path: Path) -> None:
+    repository = opened()
+    saved(repository, UPLOAD, INTENT)
+    finish(repository, a_task("a"))
+    assert kept(tmp_path / "tasks.db", "SELECT DISTINCT checkpoint, intent FROM steps") == [(None, None)]
+
+
+def test_without_the_key_an_upload_begins_anew(opened: Open, tmp_path: Path) -> None:
+    first = opened()
+    step = saved(first, CURSOR, None)
+    first.close()
+    (tmp_path / "key").unlink()
+    second = opened()
+    assert second.get("a").steps[0] == replace(step, checkpoint=None)
+    second.save_step("a", step, second.take("a"))
+    assert second.get("a").steps[0] == step
+
+
+@pytest.mark.parametrize("lost", [lambda key: key.unlink(), lambda key: key.write_bytes(b"A" * 43 + b"=\n")])
+@pytest.mark.parametrize("sent", [{"intent": INTENT}, {"checkpoint": UPLOAD, "committed": True}])
+def test_without_the_key_nothing_goes_on_that_may_be_out(
+    opened: Open, tmp_path: Path, lost: Callable[[Path], object], sent: dict[str, Any]
+) -> None:
+    first = opened()
+    step = replace(saved(first, None, None), **sent)
+    first.save_step("a", step, first.take("a"))
+    first.close()
+    right = (tmp_path / "key").read_bytes()
+    lost(tmp_path / "key")
+    with pytest.raises(ConfigError, match="may be published already"):
+        opened()
+    (tmp_path / "key").write_bytes(right)
+    assert opened().get("a").steps[0] == step
+
+
+def test_a_file_that_holds_no_key_is_refused(opened: Open, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hunter2")
+    with pytest.raises(ConfigError, match="holds no key"):
+        opened()
+    assert (tmp_path / "key").read_text() == "hunter2"
+
+
+def test_a_secret_cannot_be_put_in_another_place(opened: Open, tmp_path: Path) -> None:
+    repository = opened()
+    saved(repository, UPLOAD, INTENT)
+    with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE steps SET intent = checkpoint WHERE place = 0")
+    with pytest.raises(MedusaError, match="cannot be decrypted, and may have been published"):
+        repository.get("a")
+
+
+# ------------------------------------------------------------ retention
+
+
+def test_tasks_are_dropped_some_days_after_their_end(opened: Open) -> None:
+    now = [1000.0]
+    repository = opened(keep_finished=None, keep_days=2, now=lambda: now[0])
+    for name in ("a", "b", "c"):
+        repository.create(a_task(name))
+    finish(repository, a_task("a"))
+    now[0] += 86_400
+    finish(repository, a_task("b"))
+    now[0] += 86_401
+    repository.create(a_task("d"))
+    assert ids(repository.recent()) == ["d", "c", "b"]
+    assert repository.counts()["completed"] == 1
+
+
+def test_what_is_dropped_leaves_nothing(opened: Open, tmp_path: Path) -> None:
+    repository = opened(keep_finished=0)
+    repository.create(a_task("a"))
+    finish(repository, a_task("a"))
+    for table in ("tasks", "requests", "task_targets", "steps"):
+        assert kept(tmp_path / "tasks.db", f"SELECT count(*) FROM {table}") == [(0,)], table
+
+
+# ------------------------------------------------------------ trouble with the disk
+
+
+class Small(SqliteDatabase):
+    """A file on a disk that can be full, or not writable."""
+
+    connections: tuple[SqliteConnection, ...] = ()
+
+    def connect(self) -> SqliteConnection:
+        connection = super().connect()
+        self.connections += (connection,)
+        return connection
+
+    def set(self, pragma: str) -> None:
+        for connection in self.connections[1:]:  # the first one made the tables, and is closed
+            connection.run(f"PRAGMA {pragma}")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[tuple[Small, SqlRepository]]:
+    database = Small(tmp_path / "tasks.db", patience_s=0.05)
+    repository = SqlRepository(Store(database), tmp_path / "key")
+    yield database, repository
+    repository.close()
+
+
+def test_a_full_disk_is_told_and_nothing_is_half_written(small: tuple[Small, SqlRepository]) -> None:
+    database, repository = small
+    task = a_task("a", steps=200)
+    pages = int(str(kept(database.path, "PRAGMA page_count")[0][0]))
+    database.set(f"max_page_count = {pages}")
+    refused = 0
+    while not repository.recent():
+        with suppress(MedusaError):
+            repository.create(task)
+            continue
+        refused += 1
+        assert repository.counts()["pending"] == 0
+        for table in ("tasks", "requests", "task_targets", "steps"):
+            assert kept(database.path, f"SELECT count(*) FROM {table}") == [(0,)]
+        database.set(f"max_page_count = {pages + refused}")
+    assert refused > 10
+    assert repository.get("a") == task
+
+
+def test_a_step_that_finds_the_disk_full_stays_as_it_was(small: tuple[Small, SqlRepository]) -> None:
+    database, repository = small
+    task = a_task("a")
+    repository.create(task)
+    epoch = repository.take("a")
+    before = repository.get("a")
+    large = replace(pipeline.started(task.steps[0], 1001.0), note="x" * 100_000)
+    database.set("max_page_count = 1")
+    with pytest.raises(MedusaError, match="disk is full"):
+        repository.save_step("a", large, epoch)
+    assert repository.get("a") == before
+    database.set("max_page_count = 100000")
+    repository.save_step("a", large, epoch)
+    assert repository.get("a").steps[0] == large
+
+
+def test_what_cannot_be_written_is_told(small: tuple[Small, SqlRepository]) -> None:
+    database, repository = small
+    repository.create(a_task("a"))
+    database.set("query_only = 1")
+    with pytest.raises(MedusaError, match=f"{database.name} cannot be written: attempt to write a readonly database"):
+        repository.create(a_task("b"))
+    database.set("query_only = 0")
+    repository.create(a_task("b"))
+    assert ids(repository.recent()) == ["b", "a"]
+
+
+def test_a_file_that_is_locked_for_long_is_told(small: tuple[Small, SqlRepository]) -> None:
+    database, repository = small
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(MedusaError, match="database is locked"):
+            repository.create(a_task("a"))
+        assert repository.recent() == ()
+        other.execute("COMMIT")
+    repository.create(a_task("a"))
+    assert ids(repository.recent()) == ["a"]
+
+
+def test_one_refusal_spoils_nobody_elses_change(opened: Open) -> None:
+    repository = opened()
+    repository.create(a_task("a"))
+    start, refused = threading.Barrier(16), list[int]()
+
+    def create(n: int) -> None:
+        start.wait(PATIENCE_S)
+        task = a_task(f"t{n}") if n % 2 else a_task("a")
+        try:
+            repository.create(task)
+        except TaskConflict:
+            refused.append(n)
+
+    threads = [threading.Thread(target=create, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert sorted(refused) == list(range(0, 16, 2))
+    assert sorted(ids(repository.recent())) == ["a", *sorted(f"t{n}" for n in range(1, 16, 2))]
+
+
+def test_a_bug_in_one_change_spoils_nobody_elses(opened: Open) -> None:
+    repository = opened()
+    with pytest.raises(TypeError):
+        repository.create(replace(a_task("a"), request=replace(a_task("a").request, metadata={"x": {1, 2}})))
+    assert repository.recent() == ()
+    repository.create(a_task("a"))
