@@ -1,4 +1,4 @@
-"""What is generated from the code and kept in the repository: compared in `make check`, written anew by `make format`."""
+"""What is generated from the code and kept in the repository: `make check` compares, `make format` writes it anew."""
 
 from __future__ import annotations
 

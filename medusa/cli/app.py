@@ -30,7 +30,12 @@ Meta = Annotated[
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One value: youtube.title=Hello (JSON if it parses as JSON)."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help='One value: youtube.title=Hello. Text, unless it is true, false, null, [...], {...} or "...": '
+        "then JSON. With := always JSON.",
+    ),
 ]
 Config = Annotated[
     Path | None,
@@ -73,10 +78,12 @@ def publish(
     Exit status: 0 completed, 1 failed, 2 the request or the configuration is wrong, 130 interrupted.
     """
     from medusa.cli import inputs
-    from medusa.cli.publish import publish
+    from medusa.cli.publish import publish, refusals
 
-    metadata = inputs.metadata(meta, sets or [])
-    return publish(media, inputs.targets(to), metadata, inputs.config_file(config), as_json=as_json, quiet=quiet)
+    with refusals(as_json=as_json, status="invalid"):
+        targets = inputs.targets(to)
+        metadata = inputs.metadata(meta, sets or [], targets)
+        return publish(media, targets, metadata, inputs.config_file(config), as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -93,10 +100,12 @@ def validate(
 ) -> int:
     """Say everything that is wrong with a request; send nothing."""
     from medusa.cli import inputs
-    from medusa.cli.publish import validate
+    from medusa.cli.publish import refusals, validate
 
-    metadata = inputs.metadata(meta, sets or [])
-    return validate(media, inputs.targets(to), metadata, inputs.config_file(config), online=online, as_json=as_json)
+    with refusals(as_json=as_json, valid=False):
+        targets = inputs.targets(to)
+        metadata = inputs.metadata(meta, sets or [], targets)
+        return validate(media, targets, metadata, inputs.config_file(config), online=online, as_json=as_json)
 
 
 @app.command()
@@ -111,14 +120,18 @@ def platforms(as_json: AsJson = False) -> int:
 @config_app.command("check")
 @guarded
 def config_check(
-    file: Annotated[Path | None, typer.Argument(help="The configuration.", envvar="MEDUSA_CONFIG")] = None,
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="The configuration; --config says the same.")] = None,
+    config: Config = None,
     as_json: AsJson = False,
 ) -> int:
     """Say everything that is wrong with the configuration, each with its place."""
     from medusa.cli import inputs
     from medusa.cli.config import check
 
-    return check(inputs.config_file(file), as_json=as_json)
+    source = context.get_parameter_source("config")
+    inputs.once(file, config if source and source.name == "COMMANDLINE" else None)
+    return check(inputs.config_file(file or config), as_json=as_json)
 
 
 @config_app.command("schema")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
@@ -24,19 +25,26 @@ MARKS = {
 }
 WIDE = 90
 """Columns of a terminal that has room for long bars."""
+NARROW = 80
+"""Columns of a terminal below which bars have no room."""
 STALLED_S = 5.0
 STYLES = {StepState.WAITING: "dim", StepState.SKIPPED: "dim", StepState.FAILED: "red"}
 
 
 def progress(console: Console, rates: Rates) -> Progress:
-    """A display whose tasks carry their Line as the field `line`. What lacks room is cut in the last column."""
+    """A display whose tasks carry their Line as the field `line`.
+
+    Where room lacks there are no bars, and less detail of what moves; a note is cut.
+    """
     bar = 16 if console.width >= WIDE else 8
-    columns = (
+    columns: list[ProgressColumn] = [
         _Mark(table_column=Column(width=1)),
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         _Bar(bar_width=bar, table_column=Column(width=bar)),
         _Detail(rates, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-    )
+    ]
+    if console.width < NARROW:
+        del columns[2]
     return _Steps(*columns, console=console, refresh_per_second=8, expand=True)
 
 
@@ -83,8 +91,25 @@ class _Detail(ProgressColumn):
         self._rates = rates
 
     def render(self, task: Task) -> RenderableType:
+        return _Fitting(self._texts(task))
+
+    def _texts(self, task: Task) -> tuple[Text, ...]:
         line = _line(task)
         idle = self._rates.idle(line.key, time.monotonic()) if line.rate else 0.0
         if idle >= STALLED_S:
-            return Text(f"{amount(line.done, line.total)}, no progress for {clock(idle)}")
-        return Text(clean(line.detail), STYLES.get(line.state, ""))
+            still = f"no progress for {clock(idle)}"
+            return Text(f"{amount(line.done, line.total)}, {still}"), Text(still)
+        return tuple(Text(clean(detail), STYLES.get(line.state, "")) for detail in line.details)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """The first of these texts that there is room for, or as much as there is of the last."""
+
+    texts: tuple[Text, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield next((text for text in self.texts if text.cell_len <= options.max_width), self.texts[-1])
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(1, options.max_width), min(self.texts[0].cell_len, options.max_width))

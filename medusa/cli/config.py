@@ -9,22 +9,16 @@ from pathlib import Path
 from medusa import config
 from medusa.adapters import registry
 from medusa.cli.ending import BAD_INPUT, COMPLETED, clean, say
-from medusa.domain.failures import ConfigError
 from medusa.domain.values import Problem
 
 
 def check(file: Path, *, as_json: bool) -> int:
     """Print everything that is wrong with the file, and what to mind; the exit status."""
-    problems: Sequence[Problem] = ()
-    warnings: Sequence[Problem] = ()
-    targets: list[str] = []
-    try:
-        settings = config.load(file, registry.ALL)
-    except ConfigError as error:
-        problems = error.problems
-    else:
-        warnings = config.concerns(settings, registry.ALL, file)
-        targets = [target.target.display for target in settings.targets.values()]
+    settings, problems = config.survey(file, registry.ALL)
+    warnings = config.concerns(settings, file)
+    if not problems and not settings.targets:
+        warnings = (*warnings, Problem(str(file), f"no target is configured; there can be: {', '.join(registry.ALL)}"))
+    targets = [target.target.display for target in settings.targets.values()]
     if as_json:
         _print_json(file, problems, warnings)
     else:

@@ -31,6 +31,8 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
         try:
             status = command(*args, **options)
             sys.stdout.flush()
+        except typer.Exit:
+            raise
         except KeyboardInterrupt:
             status = INTERRUPTED
         except BrokenPipeError:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from medusa.config.reading import kind_of, parse, read
 from medusa.domain.failures import ConfigError, InvalidRequest
 from medusa.domain.values import Problem
 
 CONFIG_NAME = "medusa_config.json"
+_MARKED: Final = ("[", "{", '"')
+"""What the JSON begins with that `--set` takes without being told so; beside it: true, false and null."""
 
 
 def config_file(given: Path | None) -> Path:
@@ -30,20 +32,40 @@ def config_file(given: Path | None) -> Path:
     raise ConfigError([Problem("", f"no configuration: there is no {looked}; --config names another. {hint}")])
 
 
+def once(file: Path | None, option: Path | None) -> None:
+    """Raises InvalidRequest if a configuration is named both ways."""
+    if file is not None and option is not None:
+        _refuse("--config", "the configuration is named twice: as FILE and by --config")
+
+
 def targets(given: Iterable[str]) -> list[str]:
     """["youtube,facebook", "vimeo"] -> the three names."""
     return [name.strip() for part in given for name in part.split(",") if name.strip()]
 
 
-def metadata(file: Path | None, sets: Iterable[str]) -> dict[str, Any]:
-    """The metadata of a file, changed by `--set`. Raises InvalidRequest."""
+def metadata(file: Path | None, sets: Iterable[str], targets: Sequence[str] = ()) -> dict[str, Any]:
+    """The metadata of a file, changed by `--set`; `targets` are the ones to publish to. Raises InvalidRequest.
+
+    A value after = is text, a number too, unless it is true, false, null or JSON that begins with [, { or a quote.
+    After := it is always JSON.
+    """
     found = _from_file(file) if file else {}
     for text in sets:
         path, equals, value = text.partition("=")
-        if not equals or not all(path.split(".")):
+        names = path.removesuffix(":").split(".")
+        if not equals or not all(names):
             _refuse("--set", f"{path!r} must be like youtube.title=Hello")
-        _put(found, path.split("."), _value(value), path)
+        given = _json(value, text) if path.endswith(":") else _value(value)
+        if len(names) == 1 and not isinstance(given, dict):
+            _refuse("--set", _without_target(names[0], targets))
+        _put(found, names, given, ".".join(names))
     return found
+
+
+def _without_target(name: str, targets: Sequence[str]) -> str:
+    if name in targets:
+        return f"{name!r} is a target; say which of its values: {name}.title=..."
+    return f"{name!r} needs its target before it: {next(iter(targets), 'youtube')}.{name}=..."
 
 
 def _from_file(file: Path) -> dict[str, Any]:
@@ -56,11 +78,24 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """JSON where it parses, else the text itself: `NaN` and the like are texts."""
+    """JSON if it is marked as such and parses, else the text itself: a title may be "2024" or "[Live] Talk"."""
+    if text not in ("true", "false", "null") and not text.startswith(_MARKED):
+        return text
     try:
-        return json.loads(text, parse_constant=_not_json)
+        return _loaded(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _json(text: str, whole: str) -> Any:
+    try:
+        return _loaded(text)
+    except (ValueError, RecursionError):
+        _refuse("--set", f'{whole!r}: after := comes JSON, such as 5, true, "text" or ["a", "b"]')
+
+
+def _loaded(text: str) -> Any:
+    return json.loads(text, parse_constant=_not_json)
 
 
 def _not_json(name: str) -> NoReturn:

@@ -34,13 +34,19 @@ class Line:
 
     @property
     def detail(self) -> str:
-        """ "12.3 of 45.6 MB, 3.2 MB/s, 0:10 left", or the note."""
+        """ "12.3/45.6 MB, 3.2 MB/s, 0:10 left", or the note."""
+        return self.details[0]
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The detail, then shorter ways to say it."""
         if self.state is not StepState.RUNNING or not self.total or self.note:
-            return self.note
-        parts = [amount(self.done, self.total)]
-        if self.rate:
-            parts += [f"{size(self.rate)}/s", f"{clock((self.total - self.done) / self.rate)} left"]
-        return ", ".join(parts)
+            return (self.note,)
+        far, percent = amount(self.done, self.total), f"{self.percent} %"
+        if not self.rate:
+            return far, percent
+        left = f"{clock((self.total - self.done) / self.rate)} left"
+        return f"{far}, {size(self.rate)}/s, {left}", f"{far}, {left}", f"{percent}, {left}", percent
 
 
 class Rates:

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, say
 from medusa.cli.progress import standing
 from medusa.cli.views import View, view
 from medusa.core import MedusaCore
+from medusa.domain.failures import ConfigError, InvalidRequest
 from medusa.domain.task import Task, TaskStatus, status_reply
+from medusa.domain.values import Problem
+
+
+@contextmanager
+def refusals(*, as_json: bool, **head: object) -> Iterator[None]:
+    """With `as_json`, what is wrong with the request or the configuration becomes one JSON object, after `head`."""
+    try:
+        yield
+    except (InvalidRequest, ConfigError) as error:
+        if not as_json:
+            raise
+        _print_problems(head, error.problems)
+        raise typer.Exit(BAD_INPUT) from error
+
+
+def _print_problems(head: Mapping[str, object], problems: Iterable[Problem]) -> None:
+    found = [{"path": problem.path, "says": problem.says} for problem in problems]
+    print(json.dumps({**head, "problems": found}, indent=2), flush=True)
 
 
 def publish(
@@ -79,8 +101,9 @@ def validate(
     with MedusaCore(config_file=config) as core:
         problems = core.validate(media, list(targets), metadata, online=online)
     if as_json:
-        found = [{"path": problem.path, "says": problem.says} for problem in problems]
-        print(json.dumps({"valid": not problems, "problems": found}, indent=2))
+        _print_problems({"valid": not problems}, problems)
     else:
-        print(clean("\n".join(str(problem) for problem in problems)) or "valid")
+        print(clean("\n".join(str(problem) for problem in problems)) or "valid", flush=True)
+        if not online:
+            say("The media and the accounts are looked at with --online only.")
     return BAD_INPUT if problems else COMPLETED

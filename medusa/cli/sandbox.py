@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,8 +25,7 @@ def serve(port: int, *, tls: bool, keep: Path | None, faults: Path | None, write
     """Run a sandbox until Ctrl-C; the exit status."""
     with running(port=port, tls=tls, keep=keep, faults=faults) as sandbox:
         if write_config:
-            with _in_words("--write-config"):
-                sandbox.write_config(write_config)
+            _write(sandbox, write_config)
         for line in _where(sandbox, write_config):
             print(line, flush=True)
         until_interrupted()
@@ -42,23 +43,40 @@ def running(
         if error.name in EXTRA:
             raise MedusaError(f"The sandbox needs {error.name}: pip install 'medusa-media[sandbox]'") from error
         raise
-    with _in_words("--faults"):
-        script = load_faults(faults) if faults else ()
-    with _in_words("--faults" if faults else "the sandbox cannot start"):
-        sandbox = Sandbox(port=port, tls=tls, keep=keep, faults=script).start()
+    try:
+        sandbox = Sandbox(port=port, tls=tls, keep=keep, faults=load_faults(faults) if faults else ()).start()
+    except ValueError as error:
+        raise InvalidRequest([Problem("--faults", str(error))]) from error
+    except OSError as error:
+        raise InvalidRequest([unstartable(error, port)]) from error
     try:
         yield sandbox
     finally:
         sandbox.close()
 
 
-@contextmanager
-def _in_words(place: str) -> Iterator[None]:
-    """What is wrong with an option's value is bad input, not a bug."""
+def unstartable(error: OSError, port: int) -> Problem:
+    """Which option is to blame, and why, for a sandbox that did not start."""
+    if error.filename is not None:
+        return Problem("--keep", _said(error))
+    if error.errno == errno.EADDRINUSE:
+        return Problem("--port", f"{port} is in use; leave it out to take a free one")
+    if error.errno == errno.EACCES:
+        return Problem("--port", f"{port} is not allowed to you; take one above 1023")
+    return Problem("--port", f"cannot listen at {port}: {os.strerror(error.errno or 0).lower()}")
+
+
+def _write(sandbox: Sandbox, file: Path) -> None:
     try:
-        yield
-    except (OSError, ValueError) as error:
-        raise InvalidRequest([Problem(place, str(error))]) from error
+        sandbox.write_config(file)
+    except ValueError as error:
+        raise InvalidRequest([Problem("--write-config", str(error))]) from error
+    except OSError as error:
+        raise InvalidRequest([Problem("--write-config", _said(error))]) from error
+
+
+def _said(error: OSError) -> str:
+    return f"{error.filename}: {(error.strerror or 'unknown error').lower()}"
 
 
 def until_interrupted() -> None:

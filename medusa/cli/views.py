@@ -88,13 +88,20 @@ class Bars:
         self._rows: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._progress.stop()
+        if self._rows:
+            self._progress.stop()
 
     def show(self, task: Task) -> None:
+        """Drawing starts once there is something to draw."""
+        started = bool(self._rows)
+        self._update(task)
+        if self._rows and not started:
+            self._progress.start()
+
+    def _update(self, task: Task) -> None:
         for line in lines(task, self._rates, time.monotonic()):
             if line.key not in self._rows:
                 self._rows[line.key] = self._progress.add_task("", line=line)

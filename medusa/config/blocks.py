@@ -2,19 +2,21 @@
 
 pydantic judges the types and builds the instance; its own error texts are never shown, since they quote what was given,
 and that may be a secret. What it cannot do is done here first: unknown keys get a suggestion, relative paths are taken
-from the configuration's folder, a number is accepted where digits are meant (a page's id without its quotes).
+from the configuration's folder, a number is accepted where digits are meant (a page's id without its quotes), and
+a text whose field names a form, `field(metadata={"form": "url"})`, is looked at: see FORMS.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -35,6 +37,21 @@ _SAYS: Mapping[str, str] = {
     "dataclass_type": "must be an object",
 }
 """pydantic's error types in our words. The types that carry a safe word of their own are in `_said`."""
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in text
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
+
+
+FORMS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
+    "url": (_is_url, "must be an http(s) URL with a host, such as https://api.example.com"),
+    "digits": (lambda text: text.isascii() and text.isdigit(), "must be digits only, such as 1234567890"),
+}
+"""What a text may have to look like, and what is said of one that does not."""
 
 
 def build(
@@ -72,10 +89,15 @@ def _said(error: Mapping[str, Any]) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """'; did you mean "page_id"?' for the known name that is most like `name`, or what is known."""
+    """'; did you mean page_id?' for the known name that is most like `name`, or what is known."""
     names = sorted(known)
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names)}"
+    return likeness(name, names) or f"; known: {', '.join(names)}"
+
+
+def likeness(name: str, known: Iterable[str]) -> str:
+    """'; did you mean page_id?', or nothing when no known name is like `name`."""
+    close = get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 class _Shaper:
@@ -107,11 +129,12 @@ class _Shaper:
         if not is_dataclass(kind):
             return {str(name): self.shape(object, item, under(path, str(name))) for name, item in value.items()}
         hints = get_type_hints(kind)
-        known = [one.name for one in fields(kind) if one.init]
+        known = {one.name: one.metadata.get("form", "") for one in fields(kind) if one.init}
         shaped = {}
         for name, item in value.items():
             if name in known:
                 shaped[name] = self.shape(hints[name], item, under(path, name))
+                self._judge_form(known[name], shaped[name], under(path, name))
             else:
                 also = self._aside if path == self._top else ()
                 self._problem(under(path, str(name)), f"unknown key{suggestion(str(name), [*known, *also])}")
@@ -128,6 +151,13 @@ class _Shaper:
         elif kind is Path:
             return self._absolute(value, path)
         return value
+
+    def _judge_form(self, form: str, value: object, path: str) -> None:
+        told = any(problem.path == path for problem in self._problems)
+        if form and isinstance(value, str) and not told:
+            fits, says = FORMS[form]
+            if not fits(value):
+                self._problem(path, says)
 
     def _absolute(self, value: str, path: str) -> str:
         try:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from medusa.config.blocks import build, suggestion
+from medusa.config.blocks import build, likeness, suggestion
 from medusa.config.reading import kind_of, read, under
 from medusa.config.settings import Own, Settings, TargetSettings
 from medusa.domain.failures import ConfigError
@@ -27,12 +27,22 @@ def load(source: Path | Mapping[str, Any], platforms: Mapping[str, Platform], ba
 
     Relative paths in it are taken from `base`: the file's folder, or the working directory, when it is not given.
     """
+    settings, problems = survey(source, platforms, base)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def survey(
+    source: Path | Mapping[str, Any], platforms: Mapping[str, Platform], base: Path | None = None
+) -> tuple[Settings, tuple[Problem, ...]]:
+    """The settings as far as they are right, and every problem. The arguments are those of `load`."""
     if isinstance(source, Mapping):
-        return _Loading(platforms, base or Path.cwd()).settings(source)
+        return _Loading(platforms, base or Path.cwd()).survey(source)
     value, problems = read(source)
     if not isinstance(value, Mapping):
-        raise ConfigError(problems or (Problem(str(source), f"must hold an object, not {kind_of(value)}"),))
-    return _Loading(platforms, base or source.absolute().parent, problems).settings(value)
+        return Settings(), problems or (Problem(str(source), f"must hold an object, not {kind_of(value)}"),)
+    return _Loading(platforms, base or source.absolute().parent, problems).survey(value)
 
 
 class _Loading:
@@ -43,14 +53,13 @@ class _Loading:
         self._base = base
         self._problems = list(problems)
 
-    def settings(self, source: Json) -> Settings:
-        """The settings, or ConfigError."""
+    def survey(self, source: Json) -> tuple[Settings, tuple[Problem, ...]]:
+        """The settings as far as they are right, and every problem."""
         own, retry = self._own(source.get(OWN_KEY, {}))
         targets = {key: self._target(str(key), block, retry) for key, block in source.items() if key != OWN_KEY}
-        if self._problems:
-            raise ConfigError(self._problems)
-        found = {key: target for key, target in targets.items() if target}
-        return Settings(own.ready, own.keep_tasks, own.engine, own.concurrency, retry, found)
+        found = {key: target for key, target in targets.items() if target and target.account is not None}
+        settings = Settings(own.ready, own.keep_tasks, own.engine, own.concurrency, retry, found)
+        return settings, tuple(self._problems)
 
     def _own(self, block: object) -> tuple[Own, RetryPolicy]:
         if not isinstance(block, Mapping):
@@ -79,7 +88,10 @@ class _Loading:
             if said not in (None, key):
                 self._problem(f"{key}.platform", f'must be "{key}", or the target needs another name')
             return self._platforms[key]
-        if said is None:
+        if said is None and not isinstance(block, Mapping):
+            near = likeness(key, [*self._platforms, OWN_KEY])
+            self._problem(key, f'a target is an object such as {{"platform": "...", ...}}, not {kind_of(block)}{near}')
+        elif said is None:
             near = suggestion(key, [*self._platforms, OWN_KEY])
             self._problem(key, f'unknown key{near} (a target of another name says "platform": "...")')
         elif not isinstance(said, str) or said not in self._platforms:
@@ -110,9 +122,12 @@ class _Loading:
         return built
 
     def _judge_numbers(self, path: str, block: Json) -> None:
-        """Medusa's own numbers count things or seconds: none is negative, and some of nothing makes no sense."""
+        """Medusa's own numbers count things or seconds: none is negative, and some of nothing makes no sense.
+
+        A task that has ended is kept at least until the next one ends, or nobody could ask how it went.
+        """
         for name, value in block.items():
-            least = 1 if name in ("attempts", "concurrency") else 0
+            least = 1 if name in ("attempts", "concurrency", "keep_tasks") else 0
             if isinstance(value, Mapping):
                 self._judge_numbers(under(path, str(name)), value)
             elif isinstance(value, int | float) and not isinstance(value, bool) and value < least:

@@ -32,6 +32,8 @@ def parse(text: bytes, name: str) -> tuple[Any, tuple[Problem, ...]]:
 
     A key that is given twice in one object is a problem: the earlier value would be lost in silence.
     """
+    if not text.strip():
+        return None, (Problem(name, "the file is empty"),)
     try:
         value = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_Object)
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from medusa.domain.policy import Ready, RetryPolicy
@@ -26,6 +27,14 @@ class EngineSettings:
 
     kind: Literal["local"] = "local"
     """"local": threads of this process."""
+    path: Path | None = None
+    """A file that keeps the tasks; without it they live in memory and end with the process."""
+    key_file: Path | None = None
+    """The key that encrypts what gives access to accounts in that file; made on first use, by default beside it."""
+    resume: bool = True
+    """Whether unfinished tasks of the file are gone on with at start."""
+    keep_days: float | None = None
+    """How many days finished tasks of the file are kept; without it only their number counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Own:
     ready: Ready = field(default_factory=Ready)
     """Whether to wait until a video is processed before the next platform posts its link."""
     keep_tasks: int = 1000
-    """How many finished tasks are remembered; beyond it the oldest are dropped."""
+    """How many finished tasks are remembered, 1 at least; beyond it the oldest are dropped."""
     engine: EngineSettings = field(default_factory=EngineSettings)
     """Who runs the tasks."""
     concurrency: int = 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from medusa.domain.failures import TaskConflict, TaskNotFound
 from medusa.domain.task import StepState, Task
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.step_run import StepRun
@@ -18,9 +19,25 @@ class TaskRunner:
         self._ports = ports
         self._workers = workers
 
-    def take(self, task_id: str) -> int:
-        """Become the task's only writer: an epoch."""
-        return self._ports.repository.take(task_id)
+    def take(self, task_id: str) -> int | None:
+        """Become the task's only writer: an epoch. None when another process carries the task, or it is gone."""
+        try:
+            return self._ports.repository.take(task_id)
+        except (TaskConflict, TaskNotFound):
+            return None
+
+    def release(self, task_id: str) -> None:
+        """Let others take the task."""
+        self._ports.repository.release(task_id)
+
+    def unfinished(self) -> tuple[str, ...]:
+        """Ids of the tasks that wait for someone to go on with them."""
+        return self._ports.repository.unfinished()
+
+    def end_asked(self, task_id: str) -> bool:
+        """Whether someone, in whatever process, asked that the task be cancelled or paused."""
+        task = self._ports.repository.get(task_id)
+        return task.cancel_asked or task.paused
 
     def carry(self, task_id: str, epoch: int, context: RunContext) -> Awaitable[None]:
         """Carry the task through to its end."""

@@ -53,6 +53,8 @@ class StepRun:
             self._end(error.failure)
         except MediaError as error:
             self._end(_media_failure(error))
+            if isinstance(error, MediaChanged):
+                await clear_away(life)
         except Exception as error:
             _log.exception("step %s of task %s met a bug", life.step.name, self._task_id)
             said = f"Medusa met a bug in itself ({type(error).__name__}); its log has more"

@@ -37,12 +37,14 @@ class TaskRun:
         self._ports = ports
         self._task_id = task_id
         self._epoch = epoch
+        self._reopened: set[str] = set()
+        """Keys of the steps that had been opened anew already when they were started."""
 
     async def run(self, context: RunContext) -> None:
         """Until every step has ended, or none runs because the task is paused."""
         for step in self._task.steps:
             if step.state is StepState.RUNNING:  # an earlier run was interrupted there
-                context.start(step)
+                self._start(context, step)
         while True:
             task = self._task
             if task.stopping or task.paused:
@@ -51,7 +53,7 @@ class TaskRun:
             if not context.running:
                 return
             ended = await context.first_end()
-            if ended is not None and ended.state is StepState.WAITING and not self._task.paused:
+            if ended is not None and ended.state is StepState.WAITING and self._is_rewound(ended):
                 self._rewind(ended)
 
     @property
@@ -69,7 +71,16 @@ class TaskRun:
             task = self._task
         for step in pipeline.next_steps(task):
             if step.key not in context.running:  # one that was started just now may still be waiting for its turn
-                context.start(step)
+                self._start(context, step)
+
+    def _start(self, context: RunContext, step: Step) -> None:
+        if step.reopened:
+            self._reopened.add(step.key)
+        context.start(step)
+
+    def _is_rewound(self, step: Step) -> bool:
+        """It waits since what it is made from is gone, and not since the task is paused."""
+        return step.spec.visible and step.reopened and step.key not in self._reopened
 
     def _rewind(self, step: Step) -> None:
         """What the step was made from is gone: those steps are opened anew."""

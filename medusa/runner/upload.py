@@ -34,7 +34,16 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
             if not asking and _may_have_finished(life, at, error.failure):
                 asking = True  # one question more: its last block may have taken effect
                 continue
-            await _recover(life, uploader, error.failure)
+            try:
+                await _recover(life, uploader, error.failure)
+            except PlatformError:
+                if asking or not life.step.committed:
+                    raise
+                moved = await life.once(partial(uploader.ask, spec=spec, at=life.step.checkpoint or Checkpoint()))
+                if isinstance(moved, Receipt):
+                    return moved
+                _save(life, spec, moved, asked=True)  # if it wants bytes again, it is sure that nothing came of it
+                raise
             asking = life.step.checkpoint is not None
             continue
         if isinstance(moved, Receipt):
@@ -86,7 +95,7 @@ async def _recover(life: StepLife, uploader: UploaderPort, failure: Failure) -> 
 
 
 async def clear_away(life: StepLife) -> None:
-    """After a cancel: remove what the unfinished upload has left on the platform, as far as that goes."""
+    """After a cancel, or when the file has changed: remove what the upload has left on the platform, if that goes."""
     at = life.step.checkpoint
     if at is not None and not life.may_be_out:
         life.go_on()

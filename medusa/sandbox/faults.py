@@ -32,7 +32,7 @@ on a request, and a later one does not count that request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 Number = (int, float)
@@ -132,11 +132,12 @@ class Faults:
         self._last_id = 0
 
     def add(self, spec: Mapping[str, object]) -> int:
-        """Arm a fault and return its id. Raises ValueError, in words, if the spec is not one."""
+        """Arm a fault and return its id. Raises ValueError, with all that is wrong, if the spec is not one."""
         asked = {"platform": "*", "operation": "*", "times": 1, "skip": 0, **spec}
         platform, operation = str(asked.pop("platform")), str(asked.pop("operation"))
         kind = str(asked.pop("kind", ""))
-        self._check(kind, platform, operation, asked)
+        if wrong := list(self._mistakes(kind, platform, operation, asked)):
+            raise ValueError("; ".join(wrong))
         times, skip = asked.pop("times"), asked.pop("skip")
         assert isinstance(times, int)
         assert isinstance(skip, int)
@@ -177,21 +178,31 @@ class Faults:
         """Disarm all."""
         self._armed.clear()
 
-    def _check(self, kind: str, platform: str, operation: str, asked: Mapping[str, object]) -> None:
-        if kind not in _FIELDS:
-            raise ValueError(f"unknown kind of fault {kind!r}; known: {', '.join(_FIELDS)}")
+    def _mistakes(self, kind: str, platform: str, operation: str, asked: Mapping[str, object]) -> Iterator[str]:
         if not self._known(platform, operation):
-            raise ValueError(f"no platform {platform!r} with an operation {operation!r}")
+            yield f"no platform {platform!r} with an operation {operation!r}"
+        if kind not in _FIELDS:
+            yield f"unknown kind of fault {kind!r}; known: {', '.join(_FIELDS)}"
+            return
         if operation not in ("*", PROCESSING) and kind in _PROCESSING:
-            raise ValueError(f"a fault {kind!r} acts on the operation {PROCESSING!r} only")
+            yield f"a fault {kind!r} acts on the operation {PROCESSING!r} only"
         if operation == PROCESSING and kind not in _PROCESSING:
-            raise ValueError(f"a fault {kind!r} does not act on the operation {PROCESSING!r}")
-        allowed = (*_FIELDS[kind], "times", "skip")
-        if unknown := [name for name in asked if name not in allowed]:
-            raise ValueError(f"a fault {kind!r} has no field {unknown[0]!r}; it has: {', '.join(allowed)}")
-        needed = _REQUIRED.get(kind)
-        if needed is not None and needed not in asked:
-            raise ValueError(f"a fault {kind!r} needs the field {needed!r}")
-        for name, value in asked.items():
-            if not isinstance(value, _TYPES[name]) or (_TYPES[name] is int and isinstance(value, bool)):
-                raise ValueError(f"field {name!r} of a fault {kind!r} cannot be {value!r}")
+            yield f"a fault {kind!r} does not act on the operation {PROCESSING!r}"
+        yield from _wrong_fields(kind, asked)
+
+
+def _wrong_fields(kind: str, asked: Mapping[str, object]) -> Iterator[str]:
+    allowed = (*_FIELDS[kind], "times", "skip")
+    if unknown := [name for name in asked if name not in allowed]:
+        names = ", ".join(map(repr, unknown))
+        yield f"a fault {kind!r} has no field {names}; it has: {', '.join(allowed)}"
+    needed = _REQUIRED.get(kind)
+    if needed is not None and needed not in asked:
+        yield f"a fault {kind!r} needs the field {needed!r}"
+    for name in allowed:
+        if name in asked and not _fits(name, asked[name]):
+            yield f"field {name!r} of a fault {kind!r} cannot be {asked[name]!r}"
+
+
+def _fits(name: str, value: object) -> bool:
+    return isinstance(value, _TYPES[name]) and not (_TYPES[name] is int and isinstance(value, bool))

@@ -83,11 +83,13 @@ class Log:
             self._named.notify_all()
 
     def wait_for(self, platform: str, operation: str, count: int, timeout: float) -> None:
-        """From any thread: until so many requests of this operation have arrived. Raises TimeoutError."""
+        """From any thread: until so many requests of this operation ("*": of any) have arrived. Raises TimeoutError."""
+
+        def fits(record: Record) -> bool:
+            return platform in ("*", record.platform) and operation in ("*", record.operation)
 
         def arrived() -> bool:
-            kinds = [(record.platform, record.operation) for record in self._records]
-            return kinds.count((platform, operation)) >= count
+            return sum(map(fits, tuple(self._records))) >= count
 
         with self._named:
             if not self._named.wait_for(arrived, timeout):

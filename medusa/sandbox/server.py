@@ -17,7 +17,7 @@ import trustme
 from aiohttp import web
 
 from medusa.sandbox.clock import Clock
-from medusa.sandbox.config import configuration, write_secret
+from medusa.sandbox.config import check_replaceable, configuration, secrets_folder, write_secret
 from medusa.sandbox.running import Running
 
 T = TypeVar("T")
@@ -94,15 +94,22 @@ class Sandbox:
         return self._call(lambda: configuration(self._running.platforms, self.url, directory))
 
     def write_config(self, path: Path) -> None:
-        """The same as a JSON file (0600), with the secrets files beside it."""
-        write_secret(path, self.config(path.parent))
+        """The same as a JSON file (0600), with the secrets files in a folder beside it: see `secrets_folder`.
+
+        Raises ValueError, and writes nothing, if `path` is there and is not a sandbox's; OSError.
+        """
+        check_replaceable(path)
+        write_secret(path, self.config(secrets_folder(path)))
 
     def log(self) -> list[dict[str, Any]]:
         """Every request so far, oldest first, secrets masked: see `medusa.sandbox.log.Record`."""
         return self._call(self._running.world.log.listed)
 
     def wait_for(self, platform: str, operation: str, *, count: int = 1, timeout: float = 30.0) -> None:
-        """Until so many requests of this operation have arrived. Raises TimeoutError after `timeout` seconds."""
+        """Until so many requests of this operation have arrived. Raises TimeoutError after `timeout` seconds.
+
+        "*" stands for any platform, and for any operation.
+        """
         self._running.world.log.wait_for(platform, operation, count, timeout)
 
     def state(self) -> dict[str, Any]:
@@ -182,7 +189,15 @@ class Sandbox:
 
 def load_faults(path: Path) -> list[Mapping[str, object]]:
     """The faults in a JSON file: a list of objects. Raises ValueError, in words."""
-    specs = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        specs = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {(error.strerror or 'unknown error').lower()}") from error
+    except json.JSONDecodeError as error:
+        said = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise ValueError(f"{path} is not valid JSON: {said}") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON text") from error
     if not isinstance(specs, list) or not all(isinstance(spec, dict) for spec in specs):
         raise ValueError(f"{path}: expected a JSON list of faults")
     return specs

@@ -113,6 +113,38 @@ def test_bad_input_sends_nothing(config: Path, sandbox: Sandbox) -> None:
     assert sandbox.log() == []
 
 
+def test_bad_input_for_scripts(config: Path, sandbox: Sandbox) -> None:
+    result = run("publish", SAMPLE, "--to", "youtube", "--set", "youtube.titel=x", "--config", config, "--json")
+    assert (result.exit_code, result.stderr) == (2, "")
+    problem = {"path": "youtube.titel", "says": "unknown key; did you mean title?"}
+    assert answer(result) == {"status": "invalid", "problems": [problem]}
+    assert sandbox.log() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["--set", "title=x"], "--set"),
+        (["--meta", "nowhere.json"], "nowhere.json"),
+        (["--config", "no.json"], "no.json"),
+    ],
+)
+def test_whatever_is_wrong_is_one_object_for_scripts(config: Path, arguments: list[str], path: str) -> None:
+    asked = [SAMPLE, "--to", "youtube", "--config", config, *arguments, "--json"]
+    published, validated = run("publish", *asked), run("validate", *asked)
+    assert published.exit_code == validated.exit_code == 2
+    assert answer(published)["status"] == "invalid"
+    assert answer(validated)["valid"] is False
+    for result in (published, validated):
+        assert [problem["path"] for problem in answer(result)["problems"]] == [path]
+
+
+def test_a_title_may_look_like_a_number(config: Path, sandbox: Sandbox) -> None:
+    result = run("publish", SAMPLE, "--to", "youtube", "--set", "youtube.title=2024", "--config", config)
+    assert result.exit_code == 0, result.stderr
+    assert '"2024"' in json.dumps(sandbox.state()["youtube"])
+
+
 def test_without_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -139,6 +171,7 @@ def test_usage_errors(arguments: list[str]) -> None:
 def test_a_valid_request(config: Path, sandbox: Sandbox) -> None:
     result = run("validate", SAMPLE, "--to", "youtube,facebook", *PUBLIC, "--config", config)
     assert (result.exit_code, result.stdout) == (0, "valid\n")
+    assert result.stderr == "The media and the accounts are looked at with --online only.\n"
     assert sandbox.log() == []
 
 
@@ -156,8 +189,9 @@ def test_validating_online_asks_the_platforms(config: Path, sandbox: Sandbox) ->
     sandbox.fault(platform="vimeo", operation="*", kind="token_revoked", times=-1)
     request = ["validate", SAMPLE, "--to", "vimeo", "--config", config]
     assert run(*request).exit_code == 0
+    assert run(*request, "--json").stderr == ""
     result = run(*request, "--online")
-    assert result.exit_code == 2
+    assert (result.exit_code, result.stderr) == (2, "")
     assert result.stdout.startswith("vimeo: Vimeo API error: ")
     assert {record["method"] for record in sandbox.log()} == {"GET"}
 
@@ -177,6 +211,39 @@ def test_a_good_configuration(config: Path) -> None:
     result = run("config", "check", config)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"{config} is valid; targets: YouTube, Vimeo, Facebook\n"
+
+
+def test_the_configuration_is_named_in_one_way(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = run("config", "check", config).stdout
+    assert run("config", "check", "--config", config).stdout == expected
+    both = run("config", "check", config, "--config", config)
+    assert (both.exit_code, both.stdout) == (2, "")
+    assert both.stderr == "--config: the configuration is named twice: as FILE and by --config\n"
+    monkeypatch.setenv("MEDUSA_CONFIG", "elsewhere.json")
+    assert run("config", "check", config).stdout == expected
+
+
+def test_what_to_mind_is_said_beside_what_is_wrong(config: Path) -> None:
+    block = json.loads(config.read_text())
+    Path(block["youtube"]["credentials_file"]).unlink()
+    Path(block["youtube"]["client_secrets_file"]).write_text("{}")
+    config.write_text(json.dumps({**block, "facebook": {"page_id": "abc", "access_token": "t"}}))
+    result = run("config", "check", config)
+    assert result.exit_code == 2
+    assert result.stdout == "facebook.page_id: must be digits only, such as 1234567890\n"
+    client, login = result.stderr.splitlines()
+    assert client.startswith("Warning: youtube.client_secrets_file: ")
+    assert 'holds no "installed"' in client
+    assert "there is no file" in login
+    assert login.endswith("medusa auth login youtube")
+
+
+def test_a_configuration_without_targets(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    file.write_text("{}")
+    result = run("config", "check", file)
+    assert (result.exit_code, result.stdout) == (0, f"{file} is valid; targets: none\n")
+    assert result.stderr == f"Warning: {file}: no target is configured; there can be: youtube, vimeo, facebook\n"
 
 
 def test_a_configuration_to_mind(config: Path) -> None:
@@ -278,7 +345,28 @@ def test_a_missing_extra_says_what_to_install() -> None:
 def test_a_taken_port(sandbox: Sandbox) -> None:
     result = run("sandbox", "--port", sandbox.url.rpartition(":")[2])
     assert result.exit_code == 2
-    assert "address already in use" in result.stderr
+    port = sandbox.url.rpartition(":")[2]
+    assert result.stderr == f"--port: {port} is in use; leave it out to take a free one\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "says"),
+    [
+        ("--faults", None, "--faults: {} cannot be read: no such file or directory\n"),
+        ("--faults", "[", "--faults: {} is not valid JSON: line 1, column 2: Expecting value\n"),
+        ("--faults", "{}", "--faults: {}: expected a JSON list of faults\n"),
+        ("--keep", "a file", "--keep: {}: file exists\n"),
+        ("--write-config", "a file", "--write-config: {} exists and is not a sandbox's (it is no configuration"),
+    ],
+)
+def test_a_sandbox_that_cannot_start(tmp_path: Path, option: str, content: str | None, says: str) -> None:
+    file = tmp_path / "given"
+    if content is not None:
+        file.write_text(content)
+    result = run("sandbox", option, file)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(says.format(file))
+    assert content is None or file.read_text() == content
 
 
 def padded(file: Path, size: int) -> Path:

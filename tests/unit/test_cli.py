@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import re
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from medusa.cli import ending, inputs
 from medusa.cli.progress import Line, Rates, amount, change, clock, lines, size, standing
+from medusa.cli.sandbox import unstartable
 from medusa.cli.views import Bars, Lines
 from medusa.domain.failures import ConfigError, Failure, FailureKind, InvalidRequest, TaskNotFound
 from medusa.domain.request import PublishRequest, Target
@@ -35,7 +37,14 @@ def test_targets_are_split_at_commas() -> None:
         ("youtube.title=Hello", "Hello"),
         ("youtube.title=a=b", "a=b"),
         ("youtube.title=", ""),
-        ("youtube.title=2024", 2024),
+        ("youtube.title=2024", "2024"),
+        ("youtube.title=-1.5", "-1.5"),
+        ("youtube.title=true!", "true!"),
+        ("youtube.title=null", None),
+        ("youtube.title=[Live] Talk", "[Live] Talk"),
+        ("youtube.title:=2024", 2024),
+        ("youtube.title:=true", True),
+        ('youtube.title:="a=b"', "a=b"),
         ('youtube.title="2024"', "2024"),
         ("youtube.title=true", True),
         ('youtube.title=["a", "b"]', ["a", "b"]),
@@ -45,7 +54,7 @@ def test_targets_are_split_at_commas() -> None:
         ("youtube.title=[" + "[" * 100_000, "[" + "[" * 100_000),
     ],
 )
-def test_set_takes_json_where_it_parses(text: str, value: Any) -> None:
+def test_set_takes_text_and_json_that_is_marked(text: str, value: Any) -> None:
     assert inputs.metadata(None, [text]) == {"youtube": {"title": value}}
 
 
@@ -61,7 +70,31 @@ def test_the_file_may_be_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert inputs.metadata(Path("-"), []) == {"youtube": {}}
 
 
-@pytest.mark.parametrize("text", ["title", "=x", "youtube..title=x", ".=x"])
+@pytest.mark.parametrize("value", ["", "abc", "NaN", "[1", "[" * 100_000])
+def test_set_with_a_colon_takes_json_only(value: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"after := comes JSON"):
+        inputs.metadata(None, [f"youtube.category:={value}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "targets", "says"),
+    [
+        ("title=x", ["vimeo", "youtube"], "--set: 'title' needs its target before it: vimeo.title=..."),
+        ("title:=5", [], "--set: 'title' needs its target before it: youtube.title=..."),
+        ("vimeo=x", ["vimeo"], "--set: 'vimeo' is a target; say which of its values: vimeo.title=..."),
+    ],
+)
+def test_set_without_a_target(text: str, targets: list[str], says: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        inputs.metadata(None, [text], targets)
+    assert str(caught.value) == says
+
+
+def test_set_may_give_all_of_a_target() -> None:
+    assert inputs.metadata(None, ['youtube={"title": "a"}']) == {"youtube": {"title": "a"}}
+
+
+@pytest.mark.parametrize("text", ["title", "=x", ":=x", "youtube..title=x", ".=x"])
 def test_set_without_a_key_or_a_value(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"must be like youtube\.title=Hello"):
         inputs.metadata(None, [text])
@@ -344,6 +377,61 @@ def test_bars_end_with_every_steps_outcome() -> None:
     assert looked.rstrip() == "✓ Looking at talk.mp4"
     assert re.fullmatch(r"✓ Uploading to YouTube ━{16} https://y/\[a\]\s*", uploaded)
     assert re.fullmatch(r"✗ Posting on Facebook\s+No \ufffd\[31m\s*", posted)
+
+
+def sent(width: int, *snapshots: Task) -> str:
+    """All that a terminal of this width was sent, without colours and movements; each frame begins with \\r."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, color_system=None, width=width, legacy_windows=False)
+    with Bars(console) as view:
+        for snapshot in snapshots:
+            view.show(snapshot)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (100, r". Uploading to YouTube ━+.*5\.0/10\.0 MB"),
+        (60, r". Uploading to YouTube 5\.0/10\.0 MB"),
+        (40, r". Uploading to YouTube 5\.0/10\.0 MB"),
+        (34, r". Uploading to YouTube 50 %"),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns(width: int, shown: str) -> None:
+    text = sent(width, task(running(5_000_000)))
+    assert re.fullmatch(shown, text.rpartition("\r")[2].rstrip())
+    assert "…" not in text
+
+
+def test_the_first_frame_has_every_step() -> None:
+    first = sent(100, SNAPSHOTS[0]).partition("\r")[0].splitlines()
+    assert [line.strip(" ·") for line in first] == [
+        "Looking at talk.mp4",
+        "Uploading to YouTube",
+        "Posting on Facebook",
+    ]
+
+
+def test_what_moves_is_told_in_shorter_ways() -> None:
+    line = replace(UPLOAD, done=3_000_000, total=10_000_000, rate=1e6)
+    assert line.details == ("3.0/10.0 MB, 1.0 MB/s, 0:07 left", "3.0/10.0 MB, 0:07 left", "30 %, 0:07 left", "30 %")
+
+
+def test_nothing_to_show_draws_nothing() -> None:
+    assert sent(100) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.EACCES, "x"), "--port: 80 is not allowed to you; take one above 1023"),
+        (OSError(errno.EADDRNOTAVAIL, "x"), "--port: cannot listen at 80: cannot assign requested address"),
+        (OSError(errno.ENOSPC, "No space left on device", "/keep"), "--keep: /keep: no space left on device"),
+    ],
+)
+def test_why_a_sandbox_cannot_start(error: OSError, says: str) -> None:
+    assert str(unstartable(error, 80)) == says
 
 
 def test_the_schema_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pytest
 
 from medusa.adapters import registry
-from medusa.config import EngineSettings, Settings, concerns, load, read, schema
+from medusa.config import EngineSettings, Settings, concerns, load, read, schema, survey
 from medusa.domain.failures import ConfigError
 from medusa.domain.platform import Platform
 from medusa.domain.policy import Ready, RetryPolicy
@@ -25,11 +25,15 @@ EXAMPLE = Path(__file__).parents[2] / "medusa_config.example.json"
 SECRET = "EAAB-very-secret"
 
 
+def is_no_object(content: Any) -> str:
+    return "" if isinstance(content, dict) else "holds no object"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Hosts."""
 
-    api: str = "https://api.example"
+    api: str = field(default="https://api.example", metadata={"form": "url"})
     """The API's host."""
 
 
@@ -37,7 +41,7 @@ class Endpoints:
 class TubeAccount:
     """A channel."""
 
-    credentials_file: Path
+    credentials_file: Path = field(metadata={"made_by": "log in: medusa auth login {target}", "flaw": is_no_object})
     """Where the login is kept."""
     kind: Literal["personal", "brand"] = "personal"
     chunk_size: int = 0
@@ -163,9 +167,9 @@ def test_the_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_medusas_own_settings() -> None:
-    own = {"ready": {"wait": True, "at_most_s": 60}, "keep_tasks": 0, "engine": {"kind": "local"}, "concurrency": 2}
+    own = {"ready": {"wait": True, "at_most_s": 60}, "keep_tasks": 1, "engine": {"kind": "local"}, "concurrency": 2}
     found = settings(medusa=own)
-    assert (found.ready, found.keep_tasks, found.concurrency) == (Ready(True, 60.0), 0, 2)
+    assert (found.ready, found.keep_tasks, found.concurrency) == (Ready(True, 60.0), 1, 2)
 
 
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
@@ -204,7 +208,12 @@ def test_a_targets_retry_refines_the_general_one(general: Any, own: Any, expecte
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"pag": PAGE}, 'pag: unknown key; did you mean page? (a target of another name says "platform": "...")'),
     ({"medsua": {}}, 'medsua: unknown key; did you mean medusa? (a target of another name says "platform": "...")'),
-    ({"x": 3}, 'x: unknown key; known: medusa, page, tube (a target of another name says "platform": "...")'),
+    ({"x": {}}, 'x: unknown key; known: medusa, page, tube (a target of another name says "platform": "...")'),
+    ({"x": "str"}, 'x: a target is an object such as {"platform": "...", ...}, not text'),
+    (
+        {"pgae": SECRET},
+        'pgae: a target is an object such as {"platform": "...", ...}, not text; did you mean page?',
+    ),
     ({"x": {"platform": "tubes"}}, "x.platform: unknown platform; did you mean tube?"),
     ({"x": {"platform": 1}}, "x.platform: unknown platform; known: page, tube"),
     ({"page": {**PAGE, "platform": "tube"}}, 'page.platform: must be "page", or the target needs another name'),
@@ -249,11 +258,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"tube": {**TUBE, "tags": {"a": 1}}}, "tube.tags: must be a list"),
     ({"tube": {**TUBE, "nickname": object()}}, "tube.nickname: cannot be a Python object"),
     ({"tube": {**TUBE, "endpoints": "http://x"}}, "tube.endpoints: must be an object"),
+    (
+        {"tube": {**TUBE, "endpoints": {"api": "notaurl"}}},
+        "tube.endpoints.api: must be an http(s) URL with a host, such as https://api.example.com",
+    ),
+    ({"tube": {**TUBE, "endpoints": {"api": " http://x"}}}, "tube.endpoints.api: has spaces around it"),
     ({"tube": {**TUBE, "endpoints": {"apii": "x"}}}, "tube.endpoints.apii: unknown key; did you mean api?"),
     ({"medusa": 3}, "medusa: must be an object, not a number"),
     ({"medusa": {"retri": False}}, "medusa.retri: unknown key; did you mean retry?"),
     ({"medusa": {"concurrency": 0}}, "medusa.concurrency: must be 1 or more"),
-    ({"medusa": {"keep_tasks": -1}}, "medusa.keep_tasks: must be 0 or more"),
+    ({"medusa": {"keep_tasks": -1}}, "medusa.keep_tasks: must be 1 or more"),
+    ({"medusa": {"keep_tasks": 0}}, "medusa.keep_tasks: must be 1 or more"),
     ({"medusa": {"ready": {"at_most_s": -1}}}, "medusa.ready.at_most_s: must be 0 or more"),
     ({"medusa": {"ready": {"wait": 1}}}, "medusa.ready.wait: must be true or false"),
     ({"medusa": {"engine": {"kind": "remote"}}}, "medusa.engine.kind: must be 'local'"),
@@ -301,7 +316,8 @@ def test_no_repr_shows_a_secret() -> None:
     ("content", "says"),
     [
         (b'{"page": {\n  "page_id": "1",\n}}', "is not valid JSON: line 3, column 1: "),
-        (b"", "is not valid JSON: line 1, column 1: "),
+        (b"", "the file is empty"),
+        (b" \n", "the file is empty"),
         (b'{"page": "\xff"}', "is not UTF-8 text (byte 10)"),
         (b"[1]", "must hold an object, not a list"),
         (b"null", "must hold an object, not null"),
@@ -347,28 +363,43 @@ def test_files_that_others_may_read(tmp_path: Path) -> None:
     secret.write_text("{}")
     file.chmod(0o640)
     secret.chmod(0o604)
-    assert concerns(load(file, PLATFORMS), PLATFORMS, file) == (
+    assert concerns(load(file, PLATFORMS), file) == (
         Problem(str(file), f"others may read it (mode 0640): chmod 600 {file}"),
         Problem("tube.credentials_file", f"others may read it (mode 0604): chmod 600 {secret}"),
     )
     file.chmod(0o600)
     secret.chmod(0o400)
-    assert concerns(load(file, PLATFORMS), PLATFORMS, file) == ()
+    assert concerns(load(file, PLATFORMS), file) == ()
 
 
 def test_a_configuration_without_secrets_may_be_read_by_all(tmp_path: Path) -> None:
     file = tmp_path / "c.json"
     file.write_text("{}")
     file.chmod(0o644)
-    assert concerns(load(file, PLATFORMS), PLATFORMS, file) == ()
+    assert concerns(load(file, PLATFORMS), file) == ()
 
 
 def test_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
     found = load({"gaming": {"platform": "tube", "credentials_file": "t.json"}}, PLATFORMS, base=tmp_path)
-    assert [str(concern) for concern in concerns(found, PLATFORMS)] == [
-        f"gaming.credentials_file: there is no file {tmp_path}/t.json",
-        "gaming: not logged in, it seems: medusa auth login gaming",
+    assert [str(concern) for concern in concerns(found)] == [
+        f"gaming.credentials_file: there is no file {tmp_path}/t.json; log in: medusa auth login gaming",
     ]
+
+
+@pytest.mark.parametrize(("content", "says"), [("[1]", "holds no object"), ("", "the file is empty")])
+def test_a_file_that_is_no_use(tmp_path: Path, content: str, says: str) -> None:
+    file = tmp_path / "t.json"
+    file.touch(mode=0o600)
+    file.write_text(content)
+    found = load({"tube": {"credentials_file": str(file)}}, PLATFORMS)
+    told = f"tube.credentials_file: {file}: {says}; log in: medusa auth login tube"
+    assert [str(concern) for concern in concerns(found)] == [told]
+
+
+def test_what_is_right_is_kept_beside_what_is_wrong() -> None:
+    found, wrong = survey({"tube": TUBE, "page": {}, "medusa": {"concurrency": 2}}, PLATFORMS)
+    assert (list(found.targets), found.concurrency) == (["tube"], 2)
+    assert [problem.path for problem in wrong] == ["page.page_id", "page.access_token"]
 
 
 # ---------------------------------------------------------------- the example and the schema

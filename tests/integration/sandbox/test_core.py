@@ -131,12 +131,58 @@ def test_configuration_points_every_target_at_the_sandbox(sandbox: Sandbox, tmp_
     assert set(json.loads(files[1].read_text())) == {"installed"}
 
 
+def test_files_beside_the_configuration_are_left_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    real = {name: tmp_path / name for name in ("youtube_client_secrets.json", "youtube_credentials.json")}
+    for file in real.values():
+        file.write_text("a real token")
+    path = tmp_path / "rehearsal.json"
+    sandbox.write_config(path)
+    assert [file.read_text() for file in real.values()] == ["a real token"] * 2
+    secrets = tmp_path / "rehearsal.secrets"
+    assert {file.name for file in secrets.iterdir()} == set(real)
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    sandbox.write_config(path)  # its own may be replaced
+    assert json.loads(path.read_text())["youtube"]["credentials_file"].startswith(str(secrets.resolve()))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "no configuration that can be read"),
+        ("{", "no configuration that can be read"),
+        ("[]", "it has no target"),
+        ('{"medusa": {}}', "it has no target"),
+        ('{"vimeo": {"access_token": "real"}}', 'target "vimeo" is not on this machine'),
+        ('{"vimeo": {"endpoints": {}}}', 'target "vimeo" is not on this machine'),
+        ('{"vimeo": {"endpoints": {"api": "https://api.vimeo.com"}}}', 'target "vimeo" is not on this machine'),
+        (
+            '{"a": {"endpoints": {"api": "http://127.0.0.1:1"}}, "b": {"endpoints": {"api": "http://[::2"}}}',
+            'target "b" is not on this machine',
+        ),
+    ],
+)
+def test_a_real_configuration_is_not_replaced(sandbox: Sandbox, tmp_path: Path, content: str, why: str) -> None:
+    path = tmp_path / "medusa_config.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=why):
+        sandbox.write_config(path)
+    assert path.read_text() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_mistake_of_a_fault_is_told(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match=r"no platform 'tiktok' .*; unknown kind of fault 'boom'"):
+        sandbox.fault(platform="tiktok", kind="boom")
+    with pytest.raises(ValueError, match=r"has no field 'x', 'y'.*needs the field 'code'.*'times' .* cannot be '2'"):
+        sandbox.fault(kind="status", x=1, y=2, times="2")
+
+
 def test_every_sandbox_makes_tokens_of_its_own(tmp_path: Path) -> None:
     seen = []
     for name in ("one", "two"):
         with Sandbox() as running:
             running.write_config(tmp_path / name / "config.json")
-        seen.append((tmp_path / name / "youtube_credentials.json").read_text())
+        seen.append((tmp_path / name / "config.secrets/youtube_credentials.json").read_text())
     first, second = (json.loads(text) for text in seen)
     for key in ("token", "refresh_token", "client_id", "client_secret"):
         assert first[key] != second[key]

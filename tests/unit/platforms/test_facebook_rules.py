@@ -12,6 +12,7 @@ from medusa.adapters.platforms.facebook import PLATFORM
 from medusa.adapters.platforms.facebook.account import FacebookAccount
 from medusa.adapters.platforms.facebook.asked import first_url, moment
 from medusa.adapters.platforms.facebook.rules import FacebookRules, Form, schedule_problem
+from medusa.config import survey
 from medusa.domain.policy import Ready
 from medusa.domain.request import Asked
 from medusa.domain.values import Media, MediaKind, Problem, StepSpec
@@ -126,7 +127,7 @@ def test_audiences_go_as_they_are() -> None:
 def test_all_that_is_wrong_is_told_at_once() -> None:
     said = problems({"massage": "Hi", "link": "youtube.com", "attach_media": "yes", "targeting": "CA"})
     assert said == {
-        "attach_media": "must be true or false",
+        "attach_media": "must be true or false, without quotes",
         "link": "is no http(s) URL: 'youtube.com'",
         "targeting": "must be an object",
         "massage": "unknown key; did you mean message?",
@@ -301,3 +302,13 @@ def test_limits_hold_back_one_page() -> None:
 def test_an_account_shows_no_secret() -> None:
     assert "token-123456" not in repr(ACCOUNT)
     assert "hush" not in repr(FacebookAccount("1", "t", app_secret="hush"))
+
+
+@pytest.mark.parametrize(
+    ("page_id", "good"), [("1029", True), (1029, True), ("abc", False), ("../1", False), ("¹", False)]
+)
+def test_a_page_is_named_by_its_number(page_id: object, good: bool) -> None:
+    block = {"page_id": page_id, "access_token": "token"}
+    _, wrong = survey({"facebook": block}, {"facebook": PLATFORM})
+    expected = [] if good else ["facebook.page_id: must be digits only, such as 1234567890"]
+    assert [str(problem) for problem in wrong] == expected

@@ -126,6 +126,11 @@ def test_what_is_added_to_a_video_is_optional_and_comes_after_it() -> None:
     assert plan["tags"].fields == {"tags": ["demo", "test"]}
 
 
+@pytest.mark.parametrize(("said", "time"), [("12", 12.0), ("12.5", 12.5), (3, 3), (0, 0)])
+def test_a_number_may_be_written_as_text(said: object, time: float) -> None:
+    assert steps({"thumbnail_time": said}, ready=Ready(wait=True))["thumbnail"].fields == {"time": time}
+
+
 def test_a_frame_is_taken_once_the_video_is_processed() -> None:
     spec = steps({"thumbnail_time": 12.5}, ready=Ready(wait=True))["thumbnail"]
     assert (spec.fields, spec.media, spec.after) == ({"time": 12.5}, None, ("video", "ready"))
@@ -172,12 +177,15 @@ def test_any_other_link_may_be_posted(privacy: str) -> None:
         ({"tags": "demo"}, "tags", "must be a list of texts"),
         ({"tags": ["demo", 3]}, "tags[1]", "must be text"),
         ({"tags": ["a", ""]}, "tags[1]", "must not be empty"),
-        ({"tags": [str(number) for number in range(21)]}, "tags", "20 at most"),
+        ({"tags": [str(number) for number in range(21)]}, "tags", "21 tags; Vimeo takes 20"),
         ({"download": "yes"}, "download", "must be true or false"),
         ({"license": "mit"}, "license", "unknown value; "),
         ({"embed": "whitelist"}, "embed", "unknown value; known: private, public"),
         ({"thumbnail": "/films/cover.mp4"}, "thumbnail", "cover.mp4 is not named like an image"),
         ({"thumbnail_time": True}, "thumbnail_time", "must be a number"),
+        ({"thumbnail_time": "soon"}, "thumbnail_time", "must be a number, without quotes"),
+        ({"thumbnail_time": "1e3"}, "thumbnail_time", "must be a number"),
+        ({"thumbnail_time": "-1"}, "thumbnail_time", "must be a number"),
         ({"thumbnail_time": -1}, "thumbnail_time", "must not be negative"),
         ({"thumbnail_time": float("nan")}, "thumbnail_time", "must be a number"),
         ({"thumbnail": "/c.jpg", "thumbnail_time": 1}, "thumbnail_time", "cannot be given together"),
@@ -207,9 +215,16 @@ def test_all_problems_come_at_once() -> None:
     }
 
 
-@pytest.mark.parametrize("media", ["/films/cover.jpg", "/films/en.srt", None])
-def test_only_a_video_is_taken(media: str | None) -> None:
-    assert "Vimeo takes videos only" in problems({}, media=media)[""]
+@pytest.mark.parametrize(
+    ("media", "says"),
+    [
+        ("/films/cover.jpg", "cover.jpg is an image by its name; Vimeo takes videos"),
+        ("/films/en.srt", "en.srt is a text by its name; Vimeo takes videos"),
+        (None, "Vimeo takes videos only: a media_file is needed"),
+    ],
+)
+def test_only_a_video_is_taken(media: str | None, says: str) -> None:
+    assert problems({}, media=media)[""] == says
 
 
 def looked_at(kind: MediaKind) -> Media:

@@ -14,6 +14,7 @@ from medusa.adapters.platforms.youtube import PLATFORM
 from medusa.adapters.platforms.youtube.account import YouTubeAccount
 from medusa.adapters.platforms.youtube.fields import KEYS, tags_length
 from medusa.adapters.platforms.youtube.rules import THUMBNAIL_BYTES, TRACK_BYTES, VIDEO_BYTES, YouTubeRules
+from medusa.config import concerns, survey
 from medusa.domain.policy import Ready
 from medusa.domain.request import Asked
 from medusa.domain.template import render_all
@@ -130,25 +131,25 @@ def test_times_and_numbers_are_spelt_as_youtube_reads_them() -> None:
     [
         ({"privacyStatus": "public"}, "privacyStatus", "unknown key; did you mean privacy?"),
         ({"xyz": 1}, "xyz", "unknown key; known: title,"),
-        ({"title": 5}, "title", "expected a string, not 5"),
-        ({"title": None}, "title", "expected a string, not null"),
+        ({"title": 5}, "title", "must be text in quotes, not 5"),
+        ({"title": None}, "title", "must be text in quotes, not null"),
         ({"title": "  "}, "title", "is empty"),
         ({"title": "x" * 101}, "title", "has 101 characters; at most 100"),
         ({"title": "x" * 75 + "{vimeo_url}"}, "title", "has 102 characters"),
         ({"title": "a <b>"}, "title", "holds < or >"),
         ({"description": "é" * 2501}, "description", "has 5002 bytes in UTF-8; at most 5000"),
         ({"description": "a > b"}, "description", "holds < or >"),
-        ({"tags": "demo"}, "tags", 'expected a list of strings, not "demo"'),
-        ({"tags": ["a", 1]}, "tags", "expected a list of strings, not a list"),
+        ({"tags": "demo"}, "tags", 'must be a list of texts, such as ["demo", "test"], not "demo"'),
+        ({"tags": ["a", 1]}, "tags", "must be a list of texts"),
         ({"tags": ["a", " "]}, "tags[1]", "is empty"),
         ({"tags": ["<a"]}, "tags[0]", "holds < or >"),
-        ({"tags": ["x" * 250, "y" * 250]}, "tags", "come to 501 characters"),
-        ({"tags": ["a" * 248 + " ", "y" * 249]}, "tags", "come to 501 characters"),
+        ({"tags": ["x" * 250, "y" * 250]}, "tags", "501 characters in all; YouTube takes 500 (it counts"),
+        ({"tags": ["a" * 248 + " ", "y" * 249]}, "tags", "501 characters in all"),
         ({"privacy": "Public"}, "privacy", '"Public" is not one of public, unlisted, private; did you mean public?'),
         ({"license": "cc"}, "license", "is not one of youtube, creativeCommon"),
-        ({"category": "Music"}, "category", 'expected a category\'s number, such as "22", not "Music"'),
+        ({"category": "Music"}, "category", 'must be a category\'s number, such as "22", not "Music"'),
         ({"category": True}, "category", "not true"),
-        ({"embeddable": "yes"}, "embeddable", 'expected true or false, not "yes"'),
+        ({"embeddable": "yes"}, "embeddable", 'must be true or false, without quotes, not "yes"'),
         ({"language": "English"}, "language", '"English" is no language tag'),
         ({"audio_language": ""}, "audio_language", "is no language tag"),
         ({"publish_at": "2026-12-24T18:00:00"}, "publish_at", "expected a time with its offset"),
@@ -157,7 +158,7 @@ def test_times_and_numbers_are_spelt_as_youtube_reads_them() -> None:
         ({"recording_date": "yesterday"}, "recording_date", "expected a date"),
         ({"localizations": {"de": {"title": "T"}}}, "localizations", "need language"),
         ({"language": "en", "localizations": {"de": {}}}, "localizations.de.title", "is empty"),
-        ({"language": "en", "localizations": {"de": "T"}}, "localizations", "expected an object"),
+        ({"language": "en", "localizations": {"de": "T"}}, "localizations", "must be an object"),
         ({"language": "en", "localizations": {"German": {"title": "T"}}}, "localizations.German", "no language tag"),
         ({"language": "en", "localizations": {"de": {"titel": "T"}}}, "localizations.de.titel", "did you mean title?"),
         (
@@ -171,7 +172,7 @@ def test_times_and_numbers_are_spelt_as_youtube_reads_them() -> None:
         ({"captions": [{"file": "/a.srt", "lang": "en"}]}, "captions[0].lang", "did you mean language?"),
         ({"captions": [{"file": "/a.srt", "language": "en", "name": "x" * 151}]}, "captions[0].name", "at most 150"),
         ({"captions": [{"file": "/a.srt", "language": "en"}] * 2}, "captions[1]", "same language and name"),
-        ({"captions": ["/a.srt"]}, "captions", "expected a list of {file, language, name}"),
+        ({"captions": ["/a.srt"]}, "captions", "must be a list of {file, language, name}"),
         ({"playlists": ["PL1", "PL1"]}, "playlists[1]", "is named twice"),
         ({"playlists": [""]}, "playlists[0]", "is empty"),
     ],
@@ -179,6 +180,10 @@ def test_times_and_numbers_are_spelt_as_youtube_reads_them() -> None:
 def test_what_is_wrong_is_told_with_its_place(fields: Any, path: str, says: str) -> None:
     found = problems(fields)
     assert says in found[path]
+
+
+def test_a_suggestion_spares_the_list_of_keys() -> None:
+    assert problems({"titel": "T"}) == {"titel": "unknown key; did you mean title?"}
 
 
 def test_all_problems_are_told_together() -> None:
@@ -211,7 +216,14 @@ def test_a_file_name_that_is_no_title_is_told() -> None:
     assert found["title"] == "is not given, and the file's name has 101 characters; at most 100 are allowed"
 
 
-@pytest.mark.parametrize(("media", "says"), [(None, "give media_file"), ("/a.jpg", "takes videos only")])
+@pytest.mark.parametrize(
+    ("media", "says"),
+    [
+        (None, "give media_file"),
+        ("/a.jpg", "a.jpg is an image by its name; YouTube takes videos"),
+        ("/a.srt", "a.srt is a text by its name; YouTube takes videos"),
+    ],
+)
 def test_it_takes_a_video(media: str | None, says: str) -> None:
     assert says in problems({}, media=media)[""]
 
@@ -318,3 +330,52 @@ def test_limits_hold_back_the_user_or_the_project() -> None:
     one, other = PLATFORM.scopes(ACCOUNT), PLATFORM.scopes(same_project)
     assert len(set(one)) == 2
     assert len(set(one) & set(other)) == 1
+
+
+def settled(**block: Any) -> tuple[YouTubeAccount | None, list[str]]:
+    """The account of this block, beside what is wrong with it."""
+    files = {"client_secrets_file": "c.json", "credentials_file": "l.json"}
+    found, wrong = survey({"youtube": {**files, **block}}, {"youtube": PLATFORM}, Path("/secrets"))
+    return (found.targets["youtube"].account if found.targets else None), [str(problem) for problem in wrong]
+
+
+@pytest.mark.parametrize("name", ["api", "token", "auth"])
+@pytest.mark.parametrize("url", ["notaurl", "ftp://host", "https://", "http://:80", "http://host:port", "http://[::1"])
+def test_an_endpoint_is_a_url(name: str, url: str) -> None:
+    _, wrong = settled(endpoints={name: url})
+    assert [line.partition(": must be an http(s) URL with a host")[0] for line in wrong] == [
+        f"youtube.endpoints.{name}"
+    ]
+    assert settled(endpoints={name: "http://[::1]:8080/x"})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("client_secrets_file", "{}", 'holds no "installed"'),
+        ("client_secrets_file", '["installed"]', 'holds no "installed"'),
+        ("client_secrets_file", '{"installed": {}}', "holds no client_id and no client_secret"),
+        ("client_secrets_file", '{"web": {"client_id": "a", "client_secret": "b"}}', ""),
+        ("client_secrets_file", None, "there is no file"),
+        ("credentials_file", "junk", "is not valid JSON"),
+        ("credentials_file", "", "the file is empty"),
+        ("credentials_file", "[]", "holds no refresh_token and no client_id and no client_secret"),
+        ("credentials_file", '{"refresh_token": "r", "client_id": "c", "client_secret": 1}', "holds no client_secret"),
+        ("credentials_file", '{"refresh_token": "r", "client_id": "c", "client_secret": "s"}', ""),
+        ("credentials_file", None, "there is no file"),
+    ],
+)
+def test_files_that_are_no_use_are_told(tmp_path: Path, name: str, content: str | None, says: str) -> None:
+    good = {
+        "client_secrets_file": '{"installed": {"client_id": "a", "client_secret": "b"}}',
+        "credentials_file": '{"refresh_token": "r", "client_id": "c", "client_secret": "s"}',
+    }
+    for key, text in {**good, name: content}.items():
+        if text is not None:
+            (tmp_path / key).touch(mode=0o600)
+            (tmp_path / key).write_text(text)
+    found, _ = survey({"youtube": {key: str(tmp_path / key) for key in good}}, {"youtube": PLATFORM})
+    told = [str(one) for one in concerns(found)]
+    assert len(told) == bool(says)
+    assert all(line.startswith(f"youtube.{name}: ") and says in line for line in told)
+    assert all(line.endswith("medusa auth login youtube") for line in told)

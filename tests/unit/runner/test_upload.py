@@ -286,3 +286,10 @@ def test_another_file_in_its_place_is_not_sent(bench: Bench) -> None:
     assert (failure.kind, failure.code) == (FailureKind.REJECTED, "media")
     assert "no longer the file" in failure.said
     assert platform.videos == []
+
+
+def test_when_attempts_end_after_the_last_block_took_effect_the_video_is_found(bench_of: BenchOf) -> None:
+    bench = bench_of(retry=RetryPolicy.off())
+    bench.platform.fail("session.bytes", BUSY, after=True, skip=2)
+    assert bench.publish(VIDEO).status is TaskStatus.COMPLETED
+    assert on_platform(bench) == ONCE

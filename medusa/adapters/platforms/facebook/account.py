@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 class Endpoints:
     """Where Facebook is."""
 
-    graph: str = "https://graph.facebook.com"
+    graph: str = field(default="https://graph.facebook.com", metadata={"form": "url"})
     """The Graph API's base URL, without the version."""
-    rupload: str = "https://rupload.facebook.com"
+    rupload: str = field(default="https://rupload.facebook.com", metadata={"form": "url"})
     """Where a reel's bytes go when the Graph API names no place for them."""
 
 
@@ -19,7 +19,7 @@ class Endpoints:
 class FacebookAccount:
     """One Page, by a token of that Page."""
 
-    page_id: str
+    page_id: str = field(metadata={"form": "digits"})
     """The Page's numeric id."""
     access_token: str = field(repr=False)
     """A Page access token with the scopes pages_manage_posts and pages_read_engagement."""

@@ -44,7 +44,7 @@ class Fields:
 
     def text(self, key: str, limit: int) -> str:
         """Text of at most `limit` characters once its placeholders are filled in; "" when not given."""
-        value: str | None = self._typed(key, str, "text")
+        value: str | None = self._typed(key, str, "text in quotes")
         if value is None:
             return ""
         length = len(render(value, self._samples))
@@ -56,7 +56,7 @@ class Fields:
 
     def link(self, key: str) -> str:
         """A URL, or placeholders that give one; "" when not given."""
-        value: str | None = self._typed(key, str, "text")
+        value: str | None = self._typed(key, str, "text in quotes")
         if value is None:
             return ""
         url = render(value, self._samples)
@@ -68,14 +68,14 @@ class Fields:
 
     def choice(self, key: str, known: Iterable[str]) -> str:
         """One of a few words; "" when not given."""
-        value: str = self._typed(key, str, "text") or ""
+        value: str = self._typed(key, str, "text in quotes") or ""
         if value and value not in known:
             self.problem(key, _unknown("value", value, known))
         return value
 
     def flag(self, key: str) -> bool:
         """true or false; false when not given."""
-        return bool(self._typed(key, bool, "true or false"))
+        return bool(self._typed(key, bool, "true or false, without quotes"))
 
     def object(self, key: str) -> Mapping[str, Any] | None:
         """A JSON object."""

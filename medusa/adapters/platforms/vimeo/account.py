@@ -10,7 +10,7 @@ from hashlib import sha256
 class Endpoints:
     """Where Vimeo is. The hosts that take bytes are named by its replies."""
 
-    api: str = "https://api.vimeo.com"
+    api: str = field(default="https://api.vimeo.com", metadata={"form": "url"})
     """The API's base URL."""
 
 

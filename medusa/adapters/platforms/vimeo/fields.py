@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from math import isfinite
@@ -9,6 +10,8 @@ from typing import Any
 
 from medusa.domain.template import render
 from medusa.domain.values import Problem
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
@@ -40,7 +43,7 @@ class Fields:
 
     def text(self, key: str, limit: int | None = None, *, blank: bool = False) -> str | None:
         """Text of at most `limit` characters once its placeholders are filled in; only with `blank` may it be blank."""
-        value: str | None = self._typed(key, str, "text")
+        value: str | None = self._typed(key, str, "text in quotes")
         if value is None:
             return None
         length = len(render(value, self._samples))
@@ -52,7 +55,7 @@ class Fields:
 
     def choice(self, key: str, known: Iterable[str]) -> str | None:
         """One of a few words."""
-        value: str | None = self._typed(key, str, "text")
+        value: str | None = self._typed(key, str, "text in quotes")
         words = tuple(known)
         if value is None or value in words:
             return value
@@ -61,16 +64,18 @@ class Fields:
 
     def flag(self, key: str) -> bool | None:
         """true or false."""
-        value: bool | None = self._typed(key, bool, "true or false")
+        value: bool | None = self._typed(key, bool, "true or false, without quotes")
         return value
 
     def number(self, key: str) -> float | None:
-        """A number from 0 on."""
+        """A number from 0 on; one that is written as text, as on the command line, counts as well."""
         value = self._fields.get(key)
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)
         if key not in self._fields:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            self.problem(key, "must be a number")
+            self.problem(key, "must be a number, without quotes")
         elif value < 0:
             self.problem(key, "must not be negative")
         else:
@@ -80,13 +85,15 @@ class Fields:
     def texts(self, key: str, limit: int | None = None) -> list[str]:
         """A list of at most `limit` texts, none of them blank."""
         found = []
-        for place, item in enumerate(self._listed(key, "texts")):
+        for place, item in enumerate(self._listed(key, 'texts, such as ["demo", "test"]')):
             if isinstance(item, str) and item.strip():
                 found.append(item)
             else:
-                self.problem(f"{key}[{place}]", "must not be empty" if isinstance(item, str) else "must be text")
+                self.problem(
+                    f"{key}[{place}]", "must not be empty" if isinstance(item, str) else "must be text in quotes"
+                )
         if limit is not None and len(found) > limit:
-            self.problem(key, f"are {len(found)}; Vimeo takes {limit} at most")
+            self.problem(key, f"{len(found)} {key}; Vimeo takes {limit}")
         return found
 
     def objects(self, key: str) -> list[Fields]:

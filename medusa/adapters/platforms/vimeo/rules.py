@@ -180,7 +180,8 @@ def _check_whole(fields: Fields, asked: Asked) -> None:
     """What only shows when several things are seen together."""
     fields.only(KEYS)
     if asked.media and asked.media.kind in (MediaKind.IMAGE, MediaKind.TEXT):
-        fields.problem("", f"Vimeo takes videos only, and {asked.media.name} is named like something else")
+        what = "an image" if asked.media.kind is MediaKind.IMAGE else "a text"
+        fields.problem("", f"{asked.media.name} is {what} by its name; Vimeo takes videos")
     view = PRIVACY.get(str(asked.fields.get("privacy", "private")))
     if view == "password" and "password" not in fields:
         fields.problem("password", 'is missing; "privacy": "password" needs one')

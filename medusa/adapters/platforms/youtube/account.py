@@ -4,20 +4,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
 CHUNK_UNIT = 262_144
 """Every PUT but an upload's last brings a multiple of this many bytes (facts: Google resumable protocol, RU)."""
+_URL: Final = {"form": "url"}
+
+
+def _client_flaw(content: Any) -> str:
+    """What is wrong with the content of a client secrets file (facts: OAuth); "" for nothing."""
+    kinds = content if isinstance(content, dict) else {}
+    client = kinds.get("installed", kinds.get("web"))
+    if not isinstance(client, dict):
+        return 'holds no "installed", so it is not from the Google Cloud console'
+    missing = [name for name in ("client_id", "client_secret") if not client.get(name)]
+    return f"holds no {' and no '.join(missing)}" if missing else ""
+
+
+def _login_flaw(content: Any) -> str:
+    """What is wrong with the content of a credentials file; "" for nothing."""
+    saved = content if isinstance(content, dict) else {}
+    missing = [name for name in ("refresh_token", "client_id", "client_secret") if not isinstance(saved.get(name), str)]
+    return f"holds no {' and no '.join(missing)}" if missing else ""
+
+
+_CLIENT: Final = {
+    "flaw": _client_flaw,
+    "made_by": 'download it from the Google Cloud console (an OAuth client of type "Desktop app"), '
+    "then: medusa auth login {target}",
+}
+_LOGIN: Final = {"flaw": _login_flaw, "made_by": "log in to make it: medusa auth login {target}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where Google is. Other hosts stand in for it in tests and behind gateways."""
 
-    api: str = "https://youtube.googleapis.com"
+    api: str = field(default="https://youtube.googleapis.com", metadata=_URL)
     """The API's root; paths such as /youtube/v3/videos follow."""
-    token: str = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
+    token: str = field(default="https://oauth2.googleapis.com/token", metadata=_URL)
     """Where tokens are refreshed."""
-    auth: str = "https://accounts.google.com/o/oauth2/auth"
+    auth: str = field(default="https://accounts.google.com/o/oauth2/auth", metadata=_URL)
     """The consent page, where the client secrets file does not name another."""
 
 
@@ -25,9 +52,9 @@ class Endpoints:
 class YouTubeAccount:
     """One channel, reached by one project of the Google Cloud console."""
 
-    client_secrets_file: Path
+    client_secrets_file: Path = field(metadata=_CLIENT)
     """What the Google Cloud console gives for an OAuth client of type "Desktop app": needed to log in."""
-    credentials_file: Path
+    credentials_file: Path = field(metadata=_LOGIN)
     """Where the login is kept: written by `medusa auth login`, and again whenever its token is refreshed."""
     endpoints: Endpoints = field(default_factory=Endpoints)
     """Where Google is."""

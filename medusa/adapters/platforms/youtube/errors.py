@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone, tzinfo
@@ -16,6 +17,8 @@ DAY_S = 86_400.0
 RATE_LIMIT_S = 30.0
 """How long to hold back when Google does not say: it documents no Retry-After."""
 SAID_CHARACTERS = 500
+_LINK = re.compile(r"</?a\b[^>]*>")
+"""Some messages link a word to Google's documentation (facts: errors and quota)."""
 _TRANSIENT = frozenset({"backendError", "internalError", "notReady"})
 _RATE = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "servingLimitExceeded"})
 _USER_RATE = "userRateLimitExceeded"
@@ -105,7 +108,7 @@ def _read(reply: Reply) -> tuple[int, str, str]:
     status = code if reply.ok and isinstance(code, int) else reply.status
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     said = str(error.get("message") or first.get("message") or f"HTTP {status}, without a message")
-    return status, str(first.get("reason") or error.get("status") or ""), said[:SAID_CHARACTERS]
+    return status, str(first.get("reason") or error.get("status") or ""), _LINK.sub("", said)[:SAID_CHARACTERS]
 
 
 def _kind(status: int, reason: str) -> FailureKind:

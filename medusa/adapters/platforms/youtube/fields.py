@@ -93,7 +93,8 @@ def _media(_: Json, asked: Asked) -> Iterator[Problem]:
     if asked.media is None:
         yield Problem("", "a video is needed: give media_file")
     elif asked.media.kind not in (MediaKind.VIDEO, MediaKind.OTHER):
-        yield Problem("", f"takes videos only, and {asked.media.name} is named like {asked.media.mime}")
+        what = "an image" if asked.media.kind is MediaKind.IMAGE else "a text"
+        yield Problem("", f"{asked.media.name} is {what} by its name; YouTube takes videos")
 
 
 def _title(fields: Json, asked: Asked) -> Iterator[Problem]:
@@ -135,8 +136,8 @@ def _tags(fields: Json, asked: Asked) -> Iterator[Problem]:
             yield Problem(f"tags[{place}]", "is empty")
         yield from _no_angles(f"tags[{place}]", tag)
     if (length := tags_length(tags)) > TAGS_CHARACTERS:
-        how = "with a comma between two, and quotes around one with a space"
-        yield Problem("tags", f"come to {length} characters, {how}; at most {TAGS_CHARACTERS} are allowed")
+        how = "it counts a comma between two tags, and quotes around one with a space"
+        yield Problem("tags", f"{length} characters in all; YouTube takes {TAGS_CHARACTERS} ({how})")
 
 
 def _words(fields: Json, _: Asked) -> Iterator[Problem]:

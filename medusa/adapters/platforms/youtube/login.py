@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 import webbrowser
@@ -25,6 +26,8 @@ from medusa.domain.values import Problem
 SCOPES: Final = (f"{SCOPE}youtube.upload", f"{SCOPE}youtube.force-ssl")
 EXCHANGE_S = 60.0
 """For the token endpoint's answer."""
+_TALKATIVE = ("requests_oauthlib.oauth2_session", "google_auth_oauthlib.flow")
+"""Loggers of libraries that write the code, the client's secret and the tokens into their lines."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _DONE = "Medusa is logged in. You may close this window."
 _HOW = (
@@ -41,7 +44,8 @@ def login(account: YouTubeAccount, open_browser: bool, timeout_s: float, say: Ca
     """
     flow = _flow(account)
     flow.say = say
-    credentials = _ask(flow, open_browser and _has_browser(), timeout_s)
+    with _unlogged():
+        credentials = _ask(flow, open_browser and _has_browser(), timeout_s)
     granted = _granted(credentials)
     if not credentials.refresh_token:
         raise MedusaError("Google gave no refresh token, without which the login would end within the hour")
@@ -139,6 +143,23 @@ def _oauthlib_told(uri: str) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Meanwhile the libraries' own lines go nowhere, whatever the program's logging is set to."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    for logger in loggers:
+        logger.addFilter(_drop)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_drop)
+
+
+def _drop(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def _granted(credentials: Any) -> frozenset[str]:

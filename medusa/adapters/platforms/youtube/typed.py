@@ -23,9 +23,9 @@ def _is_list_of(item: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list | tuple) and all(isinstance(one, item) for one in value)
 
 
-TEXT = Kind("a string", lambda value: isinstance(value, str))
-FLAG = Kind("true or false", lambda value: isinstance(value, bool))
-TEXTS = Kind("a list of strings", _is_list_of(str))
+TEXT = Kind("text in quotes", lambda value: isinstance(value, str))
+FLAG = Kind("true or false, without quotes", lambda value: isinstance(value, bool))
+TEXTS = Kind('a list of texts, such as ["demo", "test"]', _is_list_of(str))
 CATEGORY = Kind(
     'a category\'s number, such as "22"',
     lambda value: not isinstance(value, bool) and isinstance(value, int | str) and str(value).isdecimal(),
@@ -43,9 +43,10 @@ def sorted_out(given: Json, keys: Mapping[str, Kind], path: str = "") -> tuple[d
     problems: list[Problem] = []
     for name, value in given.items():
         if name not in keys:
-            problems.append(Problem(f"{path}{name}", f"unknown key{guess(name, keys)}; known: {', '.join(keys)}"))
+            near = guess(name, keys) or f"; known: {', '.join(keys)}"
+            problems.append(Problem(f"{path}{name}", f"unknown key{near}"))
         elif not keys[name].fits(value):
-            problems.append(Problem(f"{path}{name}", f"expected {keys[name].words}, not {_called(value)}"))
+            problems.append(Problem(f"{path}{name}", f"must be {keys[name].words}, not {_called(value)}"))
         else:
             good[name] = value
     return good, problems

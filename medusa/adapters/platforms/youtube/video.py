@@ -9,7 +9,7 @@ from __future__ import annotations
 from medusa.adapters.http import Reply
 from medusa.adapters.platforms.youtube import resumable, wire
 from medusa.adapters.platforms.youtube.api import Api, Made, media_of
-from medusa.adapters.platforms.youtube.errors import not_understood
+from medusa.adapters.platforms.youtube.errors import not_understood, reason_of
 from medusa.adapters.platforms.youtube.search import look_for
 from medusa.domain.failures import Failure, FailureKind, PlatformError
 from medusa.domain.values import Checkpoint, Json, Media, Receipt, StepSpec
@@ -54,7 +54,7 @@ class VideoUpload:
     def _begin(self, api: Api, spec: StepSpec, at: Checkpoint) -> Checkpoint:
         media = media_of(spec)
         reply = api.send(resumable.begin(wire.video_insert(api.root, spec.fields), media))
-        if not reply.ok:
+        if not reply.ok or reason_of(reply):
             raise api.refused(reply)
         session = resumable.session_of(reply)
         if not session:
