@@ -22,12 +22,12 @@ check: $(VENV)/.dev  ## lint, types, import rules, generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python tests/drift.py
+	@$(BIN)/python -m tests.drift
 
 format: $(VENV)/.dev  ## put the code into shape, and make the generated files anew
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
-	@$(BIN)/python tests/drift.py --write
+	@$(BIN)/python -m tests.drift --write
 
 bench: $(VENV)/.dev  ## memory and start-up figures, as ratios
 	@$(BIN)/python -m bench

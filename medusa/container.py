@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dependency_injector import containers, providers
 
@@ -19,6 +20,7 @@ from medusa.adapters.repositories.memory import MemoryRepository
 from medusa.adapters.targets import ConfiguredTargets
 from medusa.config import Settings, load
 from medusa.domain.policy import RetryPolicy
+from medusa.domain.ports import AccountsPort, TaskRepositoryPort
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.runner import TaskRunner
 from medusa.runner.workers import Workers
@@ -27,6 +29,29 @@ from medusa.runner.workers import Workers
 def settings(source: str | PathLike[str] | Mapping[str, Any]) -> Settings:
     """The settings of a config file, or of a config's content. Raises ConfigError with all that is wrong with it."""
     return load(source if isinstance(source, Mapping) else Path(source), ALL)
+
+
+class Kept(NamedTuple):
+    """Where tasks, and what the tasks of an account share, are kept."""
+
+    repository: TaskRepositoryPort
+    accounts: AccountsPort
+
+
+def _kept(settings: Settings) -> Kept:
+    """In memory, or in the file that the config names. Raises ConfigError when that cannot be used."""
+    engine = settings.engine
+    if engine.path is None:
+        return Kept(MemoryRepository(keep_finished=settings.keep_tasks), FileAccounts())
+    from medusa.adapters.repositories.sql.accounts import SqlAccounts
+    from medusa.adapters.repositories.sql.repository import SqlRepository
+    from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
+    from medusa.adapters.repositories.sql.store import Store
+
+    store = Store(SqliteDatabase(engine.path))
+    key_file = engine.key_file or engine.path.with_name(f"{engine.path.name}.key")
+    repository = SqlRepository(store, key_file, keep_finished=settings.keep_tasks, keep_days=engine.keep_days)
+    return Kept(repository, SqlAccounts(store))
 
 
 def _retry(settings: Settings) -> dict[str, RetryPolicy]:
@@ -46,9 +71,10 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     http = providers.Singleton(Http)
-    accounts = providers.Singleton(FileAccounts)
+    kept = providers.Singleton(_kept, settings)
+    accounts = providers.Singleton(attrgetter("accounts"), kept)
     probe = providers.Singleton(MediaProbe)
-    repository = providers.Singleton(MemoryRepository, keep_finished=settings.provided.keep_tasks)
+    repository = providers.Singleton(attrgetter("repository"), kept)
     targets = providers.Singleton(ConfiguredTargets, settings, http, accounts)
     ports = providers.Singleton(
         RunnerPorts,

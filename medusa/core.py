@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import hashlib
+import json
 import threading
 import time
 import uuid
@@ -16,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from medusa.domain import pipeline
 from medusa.domain.failures import ConfigError, InvalidRequest
+from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, status_reply
 from medusa.domain.values import Media, Problem
 
 if TYPE_CHECKING:
     from medusa.container import Container
+    from medusa.domain.ports import TaskRepositoryPort
 
 MediaFile = str | PathLike[str]
 
@@ -42,8 +46,11 @@ class MedusaCore:
             settings=container.settings(config if config is not None else fspath(config_file or ""))
         )
         self._targets = self._container.targets()
-        self._repository = self._container.repository()
+        self._repository: TaskRepositoryPort = self._container.repository()
         self._engine = self._container.engine()
+        engine = self._container.settings().engine
+        if engine.path and engine.resume:
+            self._engine.resume()
 
     # ------------------------------------------------------------ publishing
 
@@ -52,18 +59,24 @@ class MedusaCore:
         media_file: MediaFile | None = None,
         platforms: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> str:
         """Begin to publish and return the new task's id at once; the work goes on in threads.
 
         `platforms`: targets, keys of the config; uploads run side by side, posts follow. `metadata`: target -> what it
         is asked for. Raises InvalidRequest with all that is wrong with the request; then no task comes to be. What is
         wrong with the media, or what only a platform can tell, ends the task as failed.
+
+        With an `idempotency_key` that a task was made with before, nothing begins: the id of that task comes back, or
+        TaskConflict is raised if it was asked for something else.
         """
         self._engine.check_usable()
         task = self._plan(media_file, platforms, metadata)
-        self._repository.create(task)
-        self._engine.submit(task.id)
-        return task.id
+        kept = self._repository.create(task, idempotency_key, _fingerprint(task.request))
+        if kept == task.id:
+            self._engine.submit(task.id)
+        return kept
 
     def validate(
         self,
@@ -91,8 +104,53 @@ class MedusaCore:
         """
         self._engine.check_process()
         asked = self._repository.ask_cancel(task_id)
-        self._engine.cancel(task_id)
+        if asked:
+            self._engine.cancel(task_id)
+            self._engine.submit(task_id)  # one that nobody runs, a paused one for example, ends all the same
         return asked
+
+    def pause(self, task_id: str) -> bool:
+        """Let a task rest: uploads stop and keep their place. False when it has ended. Raises TaskNotFound."""
+        self._engine.check_usable()
+        paused = self._repository.set_paused(task_id, True)
+        self._engine.cancel(task_id)
+        return paused
+
+    def unpause(self, task_id: str) -> bool:
+        """Go on with a paused task, at the byte. False when it has ended. Raises TaskNotFound."""
+        self._engine.check_usable()
+        going = self._repository.set_paused(task_id, False)
+        if going:
+            self._engine.submit(task_id)
+        return going
+
+    def retry(self, task_id: str) -> None:
+        """Go on with a task that failed or was cancelled: only what has not succeeded, uploads at the byte.
+
+        Raises TaskConflict when there is nothing to retry, TaskNotFound.
+        """
+        self._engine.check_usable()
+        self._repository.reopen(retried(self._repository.get(task_id)))
+        self._engine.submit(task_id)
+
+    def resolve(self, task_id: str, *, posted: str | None) -> None:
+        """Settle by hand the one step whose outcome is unknown, and go on.
+
+        `posted`: the id under which you found it on the platform, or None when it is not there and is to be sent anew.
+        Raises TaskConflict when there is no such step, TaskNotFound.
+        """
+        self._engine.check_usable()
+        self._repository.reopen(resolved(self._repository.get(task_id), posted))
+        self._engine.submit(task_id)
+
+    def resume(self) -> None:
+        """Go on with what an earlier process has left unfinished; with a file of tasks that is done at start anyway."""
+        self._engine.resume()
+
+    def delete(self, task_id: str) -> None:
+        """Forget a task that has ended. Raises TaskConflict when it has not, TaskNotFound."""
+        self._engine.check_usable()
+        self._repository.delete(task_id)
 
     # ------------------------------------------------------------ watching
 
@@ -176,6 +234,7 @@ class MedusaCore:
     def close(self, timeout: float | None = None) -> None:
         """Wait until the running tasks have ended, at most `timeout` seconds, and end the threads."""
         self._engine.close(timeout)
+        self._repository.close()
 
     def __enter__(self) -> MedusaCore:
         return self
@@ -202,9 +261,7 @@ class MedusaCore:
             problems += error.problems
         steps = tuple(_placed(step, media, problems) for step in steps)
         if media and steps and not any(step.spec.media and step.spec.media.uri == media.uri for step in steps):
-            problems.append(
-                Problem("media_file", "none of these targets publishes it: ask one to, or leave it out")
-            )
+            problems.append(Problem("media_file", "none of these targets publishes it: ask one to, or leave it out"))
         if problems:
             raise InvalidRequest(problems)
         now = time.time()
@@ -267,6 +324,12 @@ class MedusaCore:
             for step in ended.steps
             if step.state is StepState.FAILED
         )
+
+
+def _fingerprint(request: PublishRequest) -> str:
+    """Equal for requests that ask for the same."""
+    asked = [[target.key for target in request.targets], request.metadata, request.media and request.media.uri]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _rehearsed(step: Step) -> Step:

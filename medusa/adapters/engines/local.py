@@ -24,6 +24,13 @@ from medusa.domain.task import Step
 _log = logging.getLogger("medusa.engine")
 
 
+LISTEN_EVERY_S = 0.25
+"""How soon a running task sees what another process has asked for it."""
+CLOSING_S = 5.0
+_TAKING_OVER = "taking over"
+"""Stands among the unfinished tasks while the repository is being asked for them."""
+
+
 class Running(Protocol):
     """One step under way."""
 
@@ -38,8 +45,20 @@ class Running(Protocol):
 class Runner(Protocol):
     """What the container injects: how to carry a task, and one of its steps, through. Called in the engine's loop."""
 
-    def take(self, task_id: str) -> int:
-        """Become the task's only writer: an epoch."""
+    def take(self, task_id: str) -> int | None:
+        """Become the task's only writer: an epoch. None when another process carries the task, or it is gone."""
+        ...
+
+    def release(self, task_id: str) -> None:
+        """Let others take the task."""
+        ...
+
+    def unfinished(self) -> tuple[str, ...]:
+        """Ids of the tasks that wait for someone to go on with them."""
+        ...
+
+    def end_asked(self, task_id: str) -> bool:
+        """Whether someone, in whatever process, asked that the task be cancelled or paused."""
         ...
 
     def carry(self, task_id: str, epoch: int, context: LocalContext) -> Awaitable[None]: ...
@@ -115,8 +134,11 @@ class LocalEngine:
         self._make_runner = runner
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
         self._runner: Runner | None = None
         self._contexts: dict[str, LocalContext] = {}
+        self._begun: set[str] = set()
+        self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished: set[str] = set()
         self._idle = threading.Event()
@@ -135,8 +157,17 @@ class LocalEngine:
             self._idle.clear()
         loop.call_soon_threadsafe(self._begin, task_id)
 
+    def resume(self) -> None:
+        """Go on with what an earlier process has left unfinished. Returns at once."""
+        with self._lock:
+            self.check_usable()
+            loop = self._started()
+            self._unfinished.add(_TAKING_OVER)
+            self._idle.clear()
+        loop.call_soon_threadsafe(self._take_over)
+
     def cancel(self, task_id: str) -> None:
-        """Let a running task see that its end was asked for. Returns at once."""
+        """Let a running task see that its end, or a pause, was asked for. Returns at once."""
         with self._lock:
             loop = self._loop
         if loop is not None:
@@ -155,7 +186,7 @@ class LocalEngine:
         while self._anything_out() and time.monotonic() < deadline:
             time.sleep(0.05)
         with self._lock:
-            runner, ids = self._runner, sorted(self._unfinished)
+            runner, ids = self._runner, sorted(self._unfinished - {_TAKING_OVER})
         return tuple(runner.left(task_id) for task_id in ids) if runner else ()
 
     def _anything_out(self) -> bool:
@@ -167,8 +198,11 @@ class LocalEngine:
         with self._lock:
             self._closed = True
             loop, self._loop = self._loop, None
+            thread = self._thread
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(CLOSING_S)
         _engines.discard(self)
 
     def check_process(self) -> None:
@@ -190,7 +224,10 @@ class LocalEngine:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             ready = threading.Event()
-            threading.Thread(target=self._serve, args=(self._loop, ready), name="medusa-engine", daemon=True).start()
+            self._thread = threading.Thread(
+                target=self._serve, args=(self._loop, ready), name="medusa-engine", daemon=True
+            )
+            self._thread.start()
             ready.wait()
             _engines.add(self)
         return self._loop
@@ -207,27 +244,66 @@ class LocalEngine:
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
+    def _take_over(self) -> None:
+        try:
+            for task_id in self._present.unfinished():
+                with self._lock:
+                    self._unfinished.add(task_id)
+                self._begin(task_id)
+        except Exception:
+            _log.exception("what an earlier process left cannot be gone on with")
+        finally:
+            self._ended(_TAKING_OVER)
+
+    @property
+    def _present(self) -> Runner:
+        if self._runner is None:
+            raise AssertionError("the engine was not started")
+        return self._runner
+
     def _begin(self, task_id: str) -> None:
+        if task_id in self._begun:
+            self._again.add(task_id)  # it was unpaused, or opened again, before its last run has ended
+            return
+        self._begun.add(task_id)
         task = asyncio.get_running_loop().create_task(self._carry(task_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _carry(self, task_id: str) -> None:
-        runner = self._runner
-        if runner is None:
-            raise AssertionError("the engine was not started")
+        runner = self._present
         try:
             epoch = runner.take(task_id)
-            context = self._contexts[task_id] = LocalContext(lambda key: runner.step(task_id, key, epoch))
-            await runner.carry(task_id, epoch, context)
+            if epoch is not None:
+                await self._carry_as(runner, task_id, epoch)
         except Exception:
             _log.exception("task %s cannot go on: it is left where it stands", task_id)
         finally:
-            if left := self._contexts.pop(task_id, None):
-                left.stop(at_once=True)
+            self._begun.discard(task_id)
             self._ended(task_id)
 
+    async def _carry_as(self, runner: Runner, task_id: str, epoch: int) -> None:
+        context = self._contexts[task_id] = LocalContext(lambda key: runner.step(task_id, key, epoch))
+        listening = asyncio.get_running_loop().create_task(self._listen(runner, task_id, context))
+        try:
+            await runner.carry(task_id, epoch, context)
+        finally:
+            listening.cancel()
+            del self._contexts[task_id]
+            context.stop(at_once=True)
+            runner.release(task_id)
+
+    async def _listen(self, runner: Runner, task_id: str, context: LocalContext) -> None:
+        """Another process that shares the repository can only leave a word there."""
+        while not runner.end_asked(task_id):  # noqa: ASYNC110 - no event of this process tells of another's wish
+            await asyncio.sleep(LISTEN_EVERY_S)
+        context.wake()
+
     def _ended(self, task_id: str) -> None:
+        if task_id in self._again:
+            self._again.discard(task_id)
+            self._begin(task_id)
+            return
         with self._lock:
             self._unfinished.discard(task_id)
             if not self._unfinished:
