@@ -24,7 +24,7 @@ class PublishRequest:
     """One call of `publish_async`, its targets resolved and its media's path made absolute."""
 
     targets: tuple[Target, ...]
-    metadata: Json = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict, repr=False)
     """Target key -> what that platform was asked for."""
     media: Media | None = None
 

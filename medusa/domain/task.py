@@ -220,6 +220,10 @@ def _blamed(step: Step) -> str | None:
 
 
 def _message(task: Task) -> str:
+    if task.status is TaskStatus.COMPLETED:
+        return "Completed"
+    if task.status is TaskStatus.FAILED:
+        return task.told(task.culprit) if task.culprit else "Cancelled"
     running = [step for step in task.steps if step.state is StepState.RUNNING]
     if task.stopping:
         return "Stopping..."

@@ -106,7 +106,7 @@ class StepSpec:
     """Unique within its target: "preflight", "video", "thumbnail", "ready", "photo", "post", "comment"."""
     key: str
     """Stable across restarts, "task:target:name": seeds the ids that a client may choose."""
-    fields: Json = field(default_factory=dict)
+    fields: Json = field(default_factory=dict, repr=False)
     """What was asked, by the adapter's own keys; strings are templates, rendered before the adapter sees them."""
     media: Media | None = None
     after: tuple[str, ...] = ()

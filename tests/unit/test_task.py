@@ -269,3 +269,16 @@ def test_steps_are_found_by_their_key_and_target() -> None:
     assert task.step("t:facebook:post").target == "facebook"
     assert [step.name for step in task.of("youtube")] == ["video", "thumbnail"]
     assert task.target("gaming") is GAMING
+
+
+def test_the_message_of_an_ended_task_says_how_it_ended() -> None:
+    assert a_task(succeed(video(YOUTUBE), WATCH)).message == "Completed"
+    assert a_task(fail(video(YOUTUBE))).message == "YouTube API error: Video file too large (max 128GB)"
+    assert a_task(pipeline.skipped(video(YOUTUBE), NOW), cancel_asked=True).message == "Cancelled"
+
+
+def test_what_was_asked_for_shows_in_no_repr() -> None:
+    asked = {"vimeo": {"privacy": "password", "password": "open sesame"}}
+    step = replace(video(VIMEO), spec=replace(video(VIMEO).spec, fields=asked["vimeo"]))
+    task = replace(a_task(step), request=PublishRequest((VIMEO,), asked, MEDIA))
+    assert "sesame" not in repr(task)
