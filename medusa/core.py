@@ -35,9 +35,16 @@ class MedusaCore:
 
     `config_file`: path of a medusa_config.json; `config`: its content as a mapping, instead. Raises ConfigError with
     everything that is wrong with it. Never opens a browser: missing credentials are an error that names the command.
+    `resume`: whether to go on with what an earlier process has left in the file of tasks; None: as the config says.
     """
 
-    def __init__(self, config_file: MediaFile | None = None, *, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        config_file: MediaFile | None = None,
+        *,
+        config: Mapping[str, Any] | None = None,
+        resume: bool | None = None,
+    ) -> None:
         if (config_file is None) == (config is None):
             raise ConfigError([Problem("", "give either config_file=... or config={...}")])
         from medusa import container
@@ -49,7 +56,7 @@ class MedusaCore:
         self._repository: TaskRepositoryPort = self._container.repository()
         self._engine = self._container.engine()
         engine = self._container.settings().engine
-        if engine.path and engine.resume:
+        if engine.path and (engine.resume if resume is None else resume):
             self._engine.resume()
 
     # ------------------------------------------------------------ publishing

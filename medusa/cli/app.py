@@ -190,3 +190,106 @@ def auth_login(
     from medusa.cli.auth import login
 
     return login(target, inputs.config_file(config), open_browser=not no_browser, timeout_s=timeout)
+
+
+# ---------------------------------------------------------------- tasks that a file keeps
+
+TaskId = Annotated[str, typer.Argument(metavar="TASK", help="A task's id, as `medusa list` shows it.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+@app.command("list")
+@guarded
+def list_(
+    config: Config = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> int:
+    """The tasks in the config's file, newest first."""
+    from medusa.cli import inputs, tasks
+
+    return tasks.listed(inputs.config_file(config), limit, as_json=as_json)
+
+
+@app.command()
+@guarded
+def show(task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+    """Where one task stands."""
+    from medusa.cli import inputs, tasks
+
+    return tasks.shown(inputs.config_file(config), task, as_json=as_json)
+
+
+@app.command()
+@guarded
+def watch(task: TaskId, config: Config = None) -> int:
+    """Watch a task that another process runs."""
+    from medusa.cli import inputs, tasks
+
+    return tasks.watched(inputs.config_file(config), task)
+
+
+@app.command()
+@guarded
+def cancel(task: TaskId, config: Config = None) -> int:
+    """End a task, whoever runs it."""
+    from medusa.cli import inputs, tasks
+
+    return tasks.asked(inputs.config_file(config), task, lambda core, task_id: core.cancel(task_id))
+
+
+@app.command()
+@guarded
+def pause(task: TaskId, config: Config = None) -> int:
+    """Let a task rest, whoever runs it; uploads keep their place."""
+    from medusa.cli import inputs, tasks
+
+    return tasks.asked(inputs.config_file(config), task, lambda core, task_id: core.pause(task_id))
+
+
+@app.command()
+@guarded
+def unpause(task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False) -> int:
+    """Go on with a paused task, here."""
+    from medusa.cli import inputs, tasks
+
+    source = inputs.config_file(config)
+    return tasks.gone_on(source, task, lambda core: core.unpause(task), as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@guarded
+def retry(task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False) -> int:
+    """Go on with a failed or cancelled task: only what had not succeeded, uploads at the byte."""
+    from medusa.cli import inputs, tasks
+
+    source = inputs.config_file(config)
+    return tasks.gone_on(source, task, lambda core: core.retry(task), as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@guarded
+def resolve(
+    task: TaskId,
+    *,
+    posted: Annotated[str | None, typer.Option(metavar="ID", help="It is on the platform, under this id.")] = None,
+    not_posted: Annotated[bool, typer.Option("--not-posted", help="It is not there: send it anew.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Settle a post or an upload whose outcome is unknown, and go on."""
+    from medusa.cli import inputs, tasks
+
+    settled = inputs.settled(posted, not_posted=not_posted)
+    source = inputs.config_file(config)
+    return tasks.gone_on(source, task, lambda core: core.resolve(task, posted=settled), as_json=as_json, quiet=quiet)
+
+
+@app.command()
+@guarded
+def resume(config: Config = None) -> int:
+    """Go on with everything that a killed process has left unfinished."""
+    from medusa.cli import inputs, tasks
+
+    return tasks.resumed(inputs.config_file(config))

@@ -38,6 +38,13 @@ def once(file: Path | None, option: Path | None) -> None:
         _refuse("--config", "the configuration is named twice: as FILE and by --config")
 
 
+def settled(posted: str | None, *, not_posted: bool) -> str | None:
+    """The id of what was found, or None for what is not there. Raises InvalidRequest unless one of both is said."""
+    if (posted is None) is not not_posted:
+        _refuse("resolve", "say either --posted ID, as it is on the platform, or --not-posted")
+    return posted
+
+
 def targets(given: Iterable[str]) -> list[str]:
     """["youtube,facebook", "vimeo"] -> the three names."""
     return [name.strip() for part in given for name in part.split(",") if name.strip()]

@@ -40,13 +40,18 @@ def publish(
     media: Path | None, targets: Sequence[str], metadata: Mapping[str, Any], config: Path, *, as_json: bool, quiet: bool
 ) -> int:
     """Publish, show how it goes, print the outcome; the exit status."""
-    with MedusaCore(config_file=config) as core:
+    with MedusaCore(config_file=config, resume=False) as core:
         task_id = core.publish_async(media, list(targets), metadata)
-        try:
-            task = follow(core, task_id, view(quiet=quiet, bars_only=as_json))
-        except KeyboardInterrupt:
-            say(f"Left; what was under way may still take effect.\n{_standing(core.get_task(task_id))}")
-            raise
+        return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
+
+
+def to_its_end(core: MedusaCore, task_id: str, *, as_json: bool, quiet: bool) -> int:
+    """Show how a task goes, print its outcome; the exit status."""
+    try:
+        task = follow(core, task_id, view(quiet=quiet, bars_only=as_json))
+    except KeyboardInterrupt:
+        say(f"Left; what was under way may still take effect.\n{_standing(core.get_task(task_id))}")
+        raise
     if as_json:
         print(json.dumps(status_reply(task), indent=2))
     else:
@@ -71,6 +76,8 @@ def follow(core: MedusaCore, task_id: str, shown: View) -> Task:
 def _show(core: MedusaCore, task_id: str, shown: View) -> None:
     for task in core.watch(task_id):
         shown.show(task)
+        if task.resting:  # another process has paused it
+            return
 
 
 def tell(task: Task) -> None:
@@ -79,6 +86,8 @@ def tell(task: Task) -> None:
         say(f"Warning: {warning}")
     if task.status is TaskStatus.COMPLETED:
         print("\n".join(f"{name}: {clean(value)}" for name, value in task.results.items()), flush=True)
+    elif task.resting:
+        say(f"Paused. To go on: medusa unpause {task.id}\n{_standing(task)}")
     else:
         said = "Interrupted." if task.culprit is None else f"Failed: {status_reply(task)['error']}"
         say(f"{said}\n{_standing(task)}")
@@ -98,7 +107,7 @@ def validate(
     as_json: bool,
 ) -> int:
     """Print everything that is wrong with a request, or "valid"; the exit status."""
-    with MedusaCore(config_file=config) as core:
+    with MedusaCore(config_file=config, resume=False) as core:
         problems = core.validate(media, list(targets), metadata, online=online)
     if as_json:
         _print_problems({"valid": not problems}, problems)

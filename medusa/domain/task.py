@@ -132,6 +132,12 @@ class Task:
         return self.status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
 
     @property
+    def resting(self) -> bool:
+        """It is paused, and nothing of it runs any more."""
+        running = any(step.state is StepState.RUNNING for step in self.steps)
+        return self.paused and not running and not self.ended
+
+    @property
     def stopping(self) -> bool:
         """No further step starts: it was cancelled, or a required step did not succeed."""
         return self.cancel_asked or any(is_fatal(step) for step in self.steps)

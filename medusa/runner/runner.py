@@ -39,6 +39,14 @@ class TaskRunner:
         task = self._ports.repository.get(task_id)
         return task.cancel_asked or task.paused
 
+    def is_left(self, task_id: str) -> bool:
+        """Whether there is more to do for the task, now: it has not ended, and does not rest."""
+        try:
+            task = self._ports.repository.get(task_id)
+        except TaskNotFound:
+            return False
+        return not task.ended and (task.cancel_asked or not task.paused)
+
     def carry(self, task_id: str, epoch: int, context: RunContext) -> Awaitable[None]:
         """Carry the task through to its end."""
         return TaskRun(self._ports, task_id, epoch).run(context)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from medusa.adapters.repositories.memory import MemoryRepository
+from medusa.adapters.repositories.sql.repository import SqlRepository
 from medusa.domain.failures import ConfigError, InvalidRequest, PlatformError
+from medusa.domain.ports import TaskRepositoryPort
 from medusa.sandbox import Sandbox
 
 
@@ -83,14 +85,17 @@ def _noting(method: Callable[..., Any], note: Callable[[Any], None]) -> Callable
 
 
 def _note_steps(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    save, get = MemoryRepository.save_step, MemoryRepository.get
+    for kind in (MemoryRepository, SqlRepository):
+        monkeypatch.setattr(kind, "save_step", _noting(kind.save_step, texts))
 
-    def save_step(self: MemoryRepository, task_id: str, step: Any, *rest: Any, **named: Any) -> None:
+
+def _noting(save: Callable[..., None], texts: list[str]) -> Callable[..., None]:
+    def save_step(self: TaskRepositoryPort, task_id: str, step: Any, *rest: Any, **named: Any) -> None:
         texts.append(repr(step))
         save(self, task_id, step, *rest, **named)
-        texts.append(repr(get(self, task_id)))
+        texts.append(repr(self.get(task_id)))
 
-    monkeypatch.setattr(MemoryRepository, "save_step", save_step)
+    return save_step
 
 
 def _note_errors(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,10 @@ class Runner(Protocol):
         """Whether someone, in whatever process, asked that the task be cancelled or paused."""
         ...
 
+    def is_left(self, task_id: str) -> bool:
+        """Whether there is more to do for the task, now."""
+        ...
+
     def carry(self, task_id: str, epoch: int, context: LocalContext) -> Awaitable[None]: ...
 
     def step(self, task_id: str, step_key: str, epoch: int) -> Running: ...
@@ -276,6 +280,8 @@ class LocalEngine:
             epoch = runner.take(task_id)
             if epoch is not None:
                 await self._carry_as(runner, task_id, epoch)
+                if runner.is_left(task_id):  # another process asked for more, and could not take it before its release
+                    self._again.add(task_id)
         except Exception:
             _log.exception("task %s cannot go on: it is left where it stands", task_id)
         finally:

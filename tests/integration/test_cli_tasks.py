@@ -1,0 +1,81 @@
+"""The commands on tasks that a file keeps, each a process's worth of Medusa on the same file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from medusa.cli.app import app
+from medusa.sandbox import Sandbox
+from tests.integration.rehearsal import SAMPLE
+
+
+@pytest.fixture
+def config(sandbox: Sandbox, tmp_path: Path) -> Path:
+    path = tmp_path / "config.json"
+    settings = {**sandbox.config(tmp_path / "secrets"), "medusa": {"engine": {"path": str(tmp_path / "tasks.db")}}}
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    return path
+
+
+def medusa(config: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--config", str(config)])
+
+
+def publish(config: Path, *words: str) -> Result:
+    to = ("--to", "vimeo,facebook", "--set", "facebook.message=Out now", "--json", "--quiet")
+    return medusa(config, "publish", str(SAMPLE), *to, *words)
+
+
+def only_task(config: Path) -> str:
+    tasks = json.loads(medusa(config, "list", "--json").stdout)
+    assert len(tasks) == 1
+    return str(tasks[0]["id"])
+
+
+def test_a_failed_task_is_listed_shown_and_retried(config: Path, sandbox: Sandbox) -> None:
+    sandbox.fault(platform="facebook", operation="feed.create", kind="token_revoked")
+    assert publish(config).exit_code == 1
+    task = only_task(config)
+    assert "failed" in medusa(config, "list").stdout
+    assert "Error validating access token" in medusa(config, "show", task).stdout
+    retried = medusa(config, "retry", task, "--json", "--quiet")
+    assert retried.exit_code == 0
+    assert json.loads(retried.stdout)["status"] == "completed"
+    state = sandbox.state()
+    assert (len(state["vimeo"]["videos"]), len(state["facebook"]["posts"])) == (1, 1)
+    again = medusa(config, "retry", task)
+    assert (again.exit_code, "there is nothing to retry" in again.stderr) == (1, True)
+
+
+def test_a_post_of_unknown_outcome_is_settled_by_hand(config: Path, sandbox: Sandbox) -> None:
+    sandbox.fault(platform="facebook", operation="feed.create", kind="lost_reply")
+    sandbox.fault(platform="facebook", operation="published_posts", kind="status", code=400, times=-1)
+    assert publish(config).exit_code == 1
+    task = only_task(config)
+    assert "whether it got through is not known" in medusa(config, "show", task).stdout
+    assert medusa(config, "resolve", task).exit_code == 2
+    (post,) = sandbox.state()["facebook"]["posts"]
+    settled = medusa(config, "resolve", task, "--posted", "123_456", "--json", "--quiet")
+    assert json.loads(settled.stdout)["results"]["facebook_post_id"] == "123_456"
+    assert len(sandbox.state()["facebook"]["posts"]) == 1
+    assert post
+
+
+def test_what_has_ended_cannot_be_cancelled_or_paused(config: Path) -> None:
+    assert publish(config).exit_code == 0
+    task = only_task(config)
+    for command in ("cancel", "pause"):
+        refused = medusa(config, command, task)
+        assert (refused.exit_code, "has ended already" in refused.stderr) == (1, True)
+    assert "Nothing was left unfinished" in medusa(config, "resume").stderr
+
+
+def test_without_a_file_the_commands_say_how_to_name_one(config: Path) -> None:
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    config.write_text(json.dumps({**settings, "medusa": {}}), encoding="utf-8")
+    refused = medusa(config, "list")
+    assert (refused.exit_code, "medusa.engine.path: no file keeps tasks" in refused.stderr) == (2, True)
