@@ -86,10 +86,10 @@ def _noting(method: Callable[..., Any], note: Callable[[Any], None]) -> Callable
 
 def _note_steps(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (MemoryRepository, SqlRepository):
-        monkeypatch.setattr(kind, "save_step", _noting(kind.save_step, texts))
+        monkeypatch.setattr(kind, "save_step", _telling_steps(kind.save_step, texts))
 
 
-def _noting(save: Callable[..., None], texts: list[str]) -> Callable[..., None]:
+def _telling_steps(save: Callable[..., None], texts: list[str]) -> Callable[..., None]:
     def save_step(self: TaskRepositoryPort, task_id: str, step: Any, *rest: Any, **named: Any) -> None:
         texts.append(repr(step))
         save(self, task_id, step, *rest, **named)
