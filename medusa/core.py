@@ -117,7 +117,10 @@ class MedusaCore:
         return asked
 
     def pause(self, task_id: str) -> bool:
-        """Let a task rest: uploads stop and keep their place. False when it has ended. Raises TaskNotFound."""
+        """Let a task rest: uploads stop and keep their place. False when it has ended. Raises TaskNotFound.
+
+        What may be taking effect, a post on the wire or an upload's last block, is followed to its end first.
+        """
         self._engine.check_usable()
         paused = self._repository.set_paused(task_id, True)
         self._engine.cancel(task_id)
