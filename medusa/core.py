@@ -9,7 +9,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -140,8 +140,7 @@ class MedusaCore:
         Raises TaskConflict when there is nothing to retry, TaskNotFound.
         """
         self._engine.check_usable()
-        self._repository.reopen(retried(self._repository.get(task_id)))
-        self._engine.submit(task_id)
+        self._reopen(task_id, retried)
 
     def resolve(self, task_id: str, *, posted: str | None) -> None:
         """Settle by hand the one step whose outcome is unknown, and go on.
@@ -150,7 +149,12 @@ class MedusaCore:
         Raises TaskConflict when there is no such step, TaskNotFound.
         """
         self._engine.check_usable()
-        self._repository.reopen(resolved(self._repository.get(task_id), posted))
+        self._reopen(task_id, lambda task: resolved(task, posted))
+
+    def _reopen(self, task_id: str, opened: Callable[[Task], Task]) -> None:
+        opened(self._repository.get(task_id))  # raises if it has not even ended
+        self._engine.settle(task_id)
+        self._repository.reopen(opened(self._repository.get(task_id)))
         self._engine.submit(task_id)
 
     def resume(self) -> None:

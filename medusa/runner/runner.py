@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from medusa.domain import pipeline
 from medusa.domain.failures import TaskConflict, TaskNotFound
 from medusa.domain.task import StepState, Task
 from medusa.runner.ports import RunnerPorts
@@ -40,12 +41,12 @@ class TaskRunner:
         return task.cancel_asked or task.paused
 
     def is_left(self, task_id: str) -> bool:
-        """Whether there is more to do for the task, now: it has not ended, and does not rest."""
+        """Whether there is more to do for the task, now: a step that may start, or can no longer."""
         try:
             task = self._ports.repository.get(task_id)
         except TaskNotFound:
             return False
-        return not task.ended and (task.cancel_asked or not task.paused)
+        return bool(pipeline.next_steps(task) or pipeline.unreachable(task))
 
     def carry(self, task_id: str, epoch: int, context: RunContext) -> Awaitable[None]:
         """Carry the task through to its end."""

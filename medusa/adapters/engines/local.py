@@ -137,6 +137,7 @@ class LocalEngine:
         """`runner` is called in the engine's own thread, once, before the first task."""
         self._make_runner = runner
         self._lock = threading.Lock()
+        self._over = threading.Condition(self._lock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._runner: Runner | None = None
@@ -169,6 +170,11 @@ class LocalEngine:
             self._unfinished.add(_TAKING_OVER)
             self._idle.clear()
         loop.call_soon_threadsafe(self._take_over)
+
+    def settle(self, task_id: str) -> None:
+        """Wait until the run of a task that has ended is over here: its writer must not meet what reopens the task."""
+        with self._over:
+            self._over.wait_for(lambda: task_id not in self._unfinished, CLOSING_S)
 
     def cancel(self, task_id: str) -> None:
         """Let a running task see that its end, or a pause, was asked for. Returns at once."""
@@ -312,6 +318,7 @@ class LocalEngine:
             return
         with self._lock:
             self._unfinished.discard(task_id)
+            self._over.notify_all()
             if not self._unfinished:
                 self._idle.set()
 
