@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -370,16 +371,10 @@ def _session(timeouts: Timeouts) -> requests.Session:
     session = _Session()
     session.headers.clear()
     session.headers.update({"User-Agent": "medusa-media", "Accept": "*/*", "Accept-Encoding": "identity"})
-    session.cookies.set_policy(_NoCookies())
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Transport(timeouts))
     return session
-
-
-def _NoCookies() -> Any:  # noqa: N802 - stands for a class that is imported on use
-    from http.cookiejar import DefaultCookiePolicy
-
-    return DefaultCookiePolicy(allowed_domains=[])
 
 
 # ---------------------------------------------------------------- what a broken exchange means
