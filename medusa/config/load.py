@@ -114,7 +114,7 @@ class _Loading:
             return default
         start = default if default.on else RetryPolicy()
         self._judge_numbers(path, given)
-        return self._build(RetryPolicy, {**asdict(start), **given}, path) or start
+        return self._build(RetryPolicy, _refined(asdict(start), given), path) or start
 
     def _build(self, kind: type, block: Json, path: str, aside: tuple[str, ...] = ()) -> Any:
         built, problems = build(kind, block, path, self._base, aside)
@@ -135,3 +135,13 @@ class _Loading:
 
     def _problem(self, path: str, says: str) -> None:
         self._problems.append(Problem(path, says))
+
+
+def _refined(general: Json, given: Json) -> dict[str, Any]:
+    """The general block, with what was given in its place; blocks within blocks alike."""
+    inner = {
+        name: _refined(general[name], item)
+        for name, item in given.items()
+        if isinstance(item, Mapping) and isinstance(general.get(name), Mapping)
+    }
+    return {**general, **given, **inner}

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import Final
 
 from medusa.domain.failures import Failure, FailureKind
+
+LINE_BROKE: Final = ("connection lost", "timeout")
+"""Codes of failures of the line, and not of the platform."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How one kind of failure is treated where it differs from all others; null: as they are."""
+
+    attempts: int | None = None
+    """Tries in a row that moved nothing. 1: no retry."""
+    base_s: float | None = None
+    """Upper bound of the first wait; it doubles with each try."""
+    cap_s: float | None = None
+    """Upper bound of any wait."""
+    give_up_after_s: float | None = None
+    """How long to bear with it while nothing moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaWait:
+    """What a task does once an allowance is used up."""
+
+    wait: bool = False
+    """Whether it waits for the reset; otherwise it fails at once."""
+    at_most_s: float = 25 * 3600.0
+    """How far away the reset may be: a day of a clock that is put back has 25 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +49,12 @@ class RetryPolicy:
     """How often to look whether a connection can be made again."""
     give_up_after_s: float = 24 * 3600.0
     """How long to keep looking for a connection, and to bear with rate limits, while nothing moves."""
+    transient: Patience = field(default_factory=Patience)
+    """A busy platform and a broken line, where they differ."""
+    rate_limited: Patience = field(default_factory=Patience)
+    """A platform that asks for slower calls, where it differs."""
+    quota: QuotaWait = field(default_factory=QuotaWait)
+    """An allowance that is used up until its reset."""
 
     @classmethod
     def off(cls) -> RetryPolicy:
@@ -30,6 +64,12 @@ class RetryPolicy:
     @property
     def on(self) -> bool:
         return self.attempts > 1
+
+    def of(self, kind: FailureKind) -> RetryPolicy:
+        """The policy as it is for this kind of failure."""
+        own = {FailureKind.TRANSIENT: self.transient, FailureKind.RATE_LIMITED: self.rate_limited}.get(kind)
+        said = {one.name: getattr(own, one.name) for one in fields(Patience)} if own else {}
+        return replace(self, **{name: value for name, value in said.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +94,21 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Try again at `at` (epoch seconds); `why` tells a person the reason."""
+    """Try again at `at` (epoch seconds)."""
 
     at: float
     why: str
+    """Completes "YouTube ..." for a person: "is busy (HTTP 503)"."""
     trouble: Trouble
+    of: int = 0
+    """So many attempts there are in all; 0 where they do not count."""
 
 
 def decide(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float, jitter: float) -> Again | None:
     """What to do about a failure: Again, or None to give up. `jitter` is a random number in [0, 1)."""
+    if failure.kind is FailureKind.QUOTA:
+        return _after_reset(policy.quota, failure, trouble, now)
+    policy = policy.of(failure.kind)
     if not policy.on:
         return None
     if failure.unreached:
@@ -74,20 +120,31 @@ def decide(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float, 
     return None
 
 
+def _after_reset(quota: QuotaWait, failure: Failure, trouble: Trouble, now: float) -> Again | None:
+    reset = failure.not_before
+    if not quota.wait or reset is None or reset <= now:
+        return None
+    return _held(reset, "has no quota left", trouble, now, quota.at_most_s)
+
+
 def _while_offline(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float) -> Again | None:
     since = now if trouble.held_since is None else trouble.held_since
     if now - since >= policy.give_up_after_s:
         return None
-    return Again(now + policy.offline_s, f"no connection ({failure.said})", Trouble(trouble.attempts, since))
+    return Again(now + policy.offline_s, f"waits: no connection ({failure.said})", Trouble(trouble.attempts, since))
 
 
 def _when_allowed(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float, jitter: float) -> Again | None:
-    if failure.not_before is None or failure.not_before <= now:
+    allowed = failure.not_before
+    if allowed is None or allowed <= now:
         return _after_backoff(policy, failure, trouble, now, jitter)
+    return _held(allowed, "is rate limited", trouble, now, policy.give_up_after_s)
+
+
+def _held(until: float, why: str, trouble: Trouble, now: float, at_most_s: float) -> Again | None:
+    """The platform has named the time: no attempt in the sense of the policy."""
     since = now if trouble.held_since is None else trouble.held_since
-    if failure.not_before - since > policy.give_up_after_s:
-        return None
-    return Again(failure.not_before, "rate limited", Trouble(trouble.attempts, since))
+    return Again(until, why, Trouble(trouble.attempts, since)) if until - since <= at_most_s else None
 
 
 def _after_backoff(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float, jitter: float) -> Again | None:
@@ -96,6 +153,10 @@ def _after_backoff(policy: RetryPolicy, failure: Failure, trouble: Trouble, now:
     if attempts >= policy.attempts or told - now > policy.give_up_after_s:
         return None
     wait = jitter * min(policy.cap_s, policy.base_s * 2.0 ** min(trouble.attempts, 30))
-    at = max(now + wait, told)
-    said = failure.code or failure.said
-    return Again(at, f"{said}, attempt {attempts + 1} of {policy.attempts}", Trouble(attempts))
+    return Again(max(now + wait, told), _said(failure), Trouble(attempts), policy.attempts)
+
+
+def _said(failure: Failure) -> str:
+    if failure.kind is FailureKind.RATE_LIMITED:
+        return "is rate limited"
+    return f"waits: {failure.said}" if failure.code in LINE_BROKE else f"is busy ({failure.code or failure.said})"

@@ -25,8 +25,6 @@ from medusa.runner.ports import RunnerPorts
 from medusa.runner.workers import Workers
 
 T = TypeVar("T")
-LINE_BROKE = ("connection lost", "timeout")
-"""Codes of failures of the line, and not of the platform."""
 LAST_BLOCK_GRACE_S = 0.5
 ASK_WHEN_STOPPING_S = 5.0
 """Someone waits for the end: a question whether something got through may take so long."""
@@ -193,7 +191,7 @@ class StepLife:
             self.raise_if_stopped()
         if again is None or self.stopping:
             raise PlatformError(failure)
-        self.change(pipeline.waits(self.step, again.at, self._why(failure, again), again.trouble))
+        self.change(pipeline.waits(self.step, again.at, self._why(again), again.trouble))
         await self.pause(again.at, self.step.note)
 
     async def hold(self) -> None:
@@ -219,18 +217,17 @@ class StepLife:
             return
         self.raise_if_stopped()
 
-    def _why(self, failure: Failure, again: Again) -> str:
-        if failure.kind is FailureKind.TRANSIENT and not failure.unreached:
-            attempt = f", attempt {again.trouble.attempts + 1} of {self.policy.attempts}"
-            line = failure.code in LINE_BROKE
-            what = f"waits: {failure.said}" if line else f"is busy ({failure.code or failure.said})"
-            return self._told(what, again.at) + attempt
-        return self._told(f"waits: {again.why}", again.at)
+    def _why(self, again: Again) -> str:
+        """For example "YouTube is busy (HTTP 503), next try at 14:05:10, attempt 3 of 5"."""
+        count = f", attempt {again.trouble.attempts + 1} of {again.of}" if again.of else ""
+        return self._told(again.why, again.at) + count
 
     def _told(self, what: str, until: float) -> str:
-        """For example "YouTube is rate limited, next try at 14:05:10"."""
+        """For example "YouTube is rate limited, next try at 14:05:10", with the day if that is another one."""
         display = self.ports.adapters.target(self.target).display
-        return f"{display} {what}, next try at {datetime.fromtimestamp(until):%H:%M:%S}"
+        at, today = datetime.fromtimestamp(until), datetime.fromtimestamp(self.now()).date()
+        day = "" if at.date() == today else f"{at:%Y-%m-%d} "
+        return f"{display} {what}, next try at {day}{at:%H:%M:%S}"
 
     # ------------------------------------------------------------ what a call tells, from the adapter's thread
 

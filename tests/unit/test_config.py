@@ -16,7 +16,7 @@ from medusa.adapters import registry
 from medusa.config import EngineSettings, Settings, concerns, load, read, schema, survey
 from medusa.domain.failures import ConfigError
 from medusa.domain.platform import Platform
-from medusa.domain.policy import Ready, RetryPolicy
+from medusa.domain.policy import Patience, QuotaWait, Ready, RetryPolicy
 from medusa.domain.request import Target
 from medusa.domain.values import Problem
 from tests.support import require
@@ -192,6 +192,12 @@ def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
         ({"attempts": 3}, True, RetryPolicy(attempts=3)),
         ({"attempts": 3}, {"cap_s": 9}, RetryPolicy(attempts=3, cap_s=9.0)),
         (False, {"cap_s": 9}, RetryPolicy(cap_s=9.0)),
+        ({"quota": {"wait": True}}, None, RetryPolicy(quota=QuotaWait(wait=True))),
+        (
+            {"rate_limited": {"attempts": 9}},
+            {"rate_limited": {"cap_s": 300}, "transient": {"attempts": 2}},
+            RetryPolicy(rate_limited=Patience(9, cap_s=300.0), transient=Patience(2)),
+        ),
     ],
 )
 def test_a_targets_retry_refines_the_general_one(general: Any, own: Any, expected: RetryPolicy) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medusa.domain.failures import Failure, FailureKind
-from medusa.domain.policy import Again, RetryPolicy, Trouble, decide
+from medusa.domain.policy import Again, Patience, QuotaWait, RetryPolicy, Trouble, decide
 
 NOW = 1_800_000_000.0
 POLICY = RetryPolicy()
@@ -17,6 +17,7 @@ BUSY = Failure(FailureKind.TRANSIENT, "backend error", "HTTP 503")
 OFFLINE = Failure(FailureKind.TRANSIENT, "name not resolved", "unreachable", no_effect=True, unreached=True)
 LIMITED = Failure(FailureKind.RATE_LIMITED, "slow down", "429", not_before=NOW + 600.0, scope="page:1")
 JITTER = st.floats(0.0, 1.0, exclude_max=True)
+USED_UP = Failure(FailureKind.QUOTA, "quota exceeded", "quotaExceeded", True, not_before=NOW + 7200.0, scope="project")
 FINAL = sorted(set(FailureKind) - {FailureKind.TRANSIENT, FailureKind.RATE_LIMITED})
 
 
@@ -35,7 +36,7 @@ def test_what_does_not_pass_is_not_tried_again(kind: FailureKind) -> None:
     assert decide(POLICY, Failure(kind, "no", not_before=NOW + 1), Trouble(), NOW, 0.5) is None
 
 
-@pytest.mark.parametrize("failure", [BUSY, OFFLINE, LIMITED, replace(LIMITED, not_before=None)])
+@pytest.mark.parametrize("failure", [BUSY, OFFLINE, LIMITED, USED_UP, replace(LIMITED, not_before=None)])
 def test_switched_off_nothing_is_tried_again(failure: Failure) -> None:
     assert decide(RetryPolicy.off(), failure, Trouble(), NOW, 0.5) is None
 
@@ -65,10 +66,48 @@ def test_a_platform_that_says_when_is_not_asked_sooner() -> None:
     assert again.at == NOW + 30.0
 
 
-def test_the_reason_of_a_wait_is_told() -> None:
-    again = decide(POLICY, BUSY, Trouble(1), NOW, 0.5)
+WAITING = RetryPolicy(quota=QuotaWait(wait=True))
+
+
+@pytest.mark.parametrize(
+    ("failure", "why", "of"),
+    [
+        (BUSY, "is busy (HTTP 503)", 5),
+        (replace(BUSY, code=""), "is busy (backend error)", 5),
+        (replace(BUSY, code="timeout", said="no answer"), "waits: no answer", 5),
+        (OFFLINE, "waits: no connection (name not resolved)", 0),
+        (LIMITED, "is rate limited", 0),
+        (replace(LIMITED, not_before=None), "is rate limited", 5),
+        (USED_UP, "has no quota left", 0),
+    ],
+)
+def test_the_reason_of_a_wait_is_told(failure: Failure, why: str, of: int) -> None:
+    again = decide(WAITING, failure, Trouble(1), NOW, 0.5)
     assert again is not None
-    assert again.why == "HTTP 503, attempt 3 of 5"
+    assert (again.why, again.of) == (why, of)
+
+
+def test_each_kind_may_have_a_policy_of_its_own() -> None:
+    policy = RetryPolicy(transient=Patience(attempts=2), rate_limited=Patience(attempts=9, base_s=50.0))
+    unbounded = replace(LIMITED, not_before=None)
+    assert len(tries(policy, BUSY)) == 1
+    assert len(tries(policy, unbounded)) == 8
+    assert tries(policy, unbounded)[0].at == NOW + 25.0
+    assert len(tries(replace(policy, transient=Patience(attempts=1)), BUSY)) == 0
+    assert policy.of(FailureKind.AUTH) == policy
+
+
+def test_a_quota_is_waited_for_only_when_that_is_asked_for() -> None:
+    assert decide(POLICY, USED_UP, Trouble(), NOW, 0.5) is None
+    again = decide(WAITING, USED_UP, Trouble(4), NOW, 0.5)
+    assert again == Again(NOW + 7200.0, "has no quota left", Trouble(4, NOW))
+    later = decide(WAITING, USED_UP, Trouble(), NOW - 24 * 3600.0, 0.5)
+    assert later is None, "the reset is farther away than the policy bears with"
+
+
+@pytest.mark.parametrize("reset", [None, NOW, NOW - 5.0])
+def test_a_quota_without_a_reset_to_come_fails_at_once(reset: float | None) -> None:
+    assert decide(WAITING, replace(USED_UP, not_before=reset), Trouble(), NOW, 0.5) is None
 
 
 def test_being_offline_costs_no_attempt_and_ends() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medusa.domain.failures import Failure, FailureKind
-from medusa.domain.policy import Ready
+from medusa.domain.policy import QuotaWait, Ready, RetryPolicy
 from medusa.domain.task import Step, TaskStatus, status_reply
 from tests.unit.runner.bench import BEGIN, FILM, Bench, step
 from tests.unit.runner.conftest import BenchOf
@@ -54,17 +54,25 @@ def messages(bench: Bench, *asked: dict[str, Any]) -> list[str]:
         ),
         (
             Failure(FailureKind.RATE_LIMITED, "slow down", "HTTP 429", True, not_before=BEGIN + 95.0),
-            f"Fake waits: rate limited, next try at {clock(95)}",
+            f"Fake is rate limited, next try at {clock(95)}",
         ),
         (
             Failure(FailureKind.RATE_LIMITED, "slow down", "HTTP 429", no_effect=True),
-            f"Fake waits: HTTP 429, attempt 2 of 5, next try at {clock(1)}",
+            f"Fake is rate limited, next try at {clock(1)}, attempt 2 of 5",
         ),
     ],
 )
 def test_every_wait_has_a_reason_and_an_end(bench: Bench, failure: Failure, says: str) -> None:
     bench.platform.fail("session.create", failure)
     assert says in messages(bench, VIDEO)
+
+
+def test_a_wait_for_another_day_names_the_day(bench_of: BenchOf) -> None:
+    bench = bench_of(retry=RetryPolicy(quota=QuotaWait(wait=True, at_most_s=50 * 3600.0)))
+    reset = BEGIN + 49 * 3600.0
+    used_up = Failure(FailureKind.QUOTA, "all used", "quotaExceeded", no_effect=True, not_before=reset)
+    bench.platform.fail("session.create", used_up)
+    assert f"Fake has no quota left, next try at {datetime.fromtimestamp(reset)}" in messages(bench, VIDEO)
 
 
 def test_attempts_are_counted_in_the_message(bench: Bench) -> None:
