@@ -1,7 +1,8 @@
 """What a valid configuration may still get wrong: secrets that others can read, files that are not there or no use.
 
 The account of a platform says in its fields' metadata what it knows of a file: "made_by" is a sentence on where the
-file comes from, "flaw" a function that says what is wrong with the file's JSON value, "" for nothing.
+file comes from, "flaw" a function that says what is wrong with the file's JSON value, "" for nothing, "public" that all
+may read it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ def concerns(settings: Settings, file: Path | None = None) -> tuple[Problem, ...
     for key, target in settings.targets.items():
         for path, each, about in _files(key, target.account):
             found += _of_file(path, each, key, about)
+    if settings.daemon.tls:
+        for path, each, about in _files("medusa.daemon.tls", settings.daemon.tls):
+            found += _of_file(path, each, "", about)
     return tuple(found)
 
 
@@ -44,7 +48,8 @@ def _of_file(path: str, file: Path, target: str, about: _About) -> Iterator[Prob
     else:
         if says := _flaw(file, about):
             yield Problem(path, f"{says}{origin and f'; {origin}'}")
-        if os.name == "posix" and stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        private = not about.get("public") and os.name == "posix" and stat.S_ISREG(mode)
+        if private and mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield Problem(path, f"others may read it (mode {stat.S_IMODE(mode):04o}): chmod 600 {file}")
 
 

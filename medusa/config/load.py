@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ from medusa.domain.values import Json, Problem
 
 OWN_KEY: Final = "medusa"
 """The reserved key with Medusa's own settings."""
+_AT_LEAST_ONE: Final = frozenset(
+    {"attempts", "concurrency", "keep_tasks", "message_bytes", "metadata_bytes", "streams", "tasks"}
+)
 TARGET_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -58,8 +61,8 @@ class _Loading:
         own, retry = self._own(source.get(OWN_KEY, {}))
         targets = {key: self._target(str(key), block, retry) for key, block in source.items() if key != OWN_KEY}
         found = {key: target for key, target in targets.items() if target and target.account is not None}
-        settings = Settings(own.ready, own.keep_tasks, own.engine, own.concurrency, retry, found)
-        return settings, tuple(self._problems)
+        chosen = {one.name: getattr(own, one.name) for one in fields(own)}
+        return Settings(**chosen, retry=retry, targets=found), tuple(self._problems)
 
     def _own(self, block: object) -> tuple[Own, RetryPolicy]:
         if not isinstance(block, Mapping):
@@ -127,7 +130,7 @@ class _Loading:
         A task that has ended is kept at least until the next one ends, or nobody could ask how it went.
         """
         for name, value in block.items():
-            least = 1 if name in ("attempts", "concurrency", "keep_tasks") else 0
+            least = 1 if name in _AT_LEAST_ONE else 0
             if isinstance(value, Mapping):
                 self._judge_numbers(under(path, str(name)), value)
             elif isinstance(value, int | float) and not isinstance(value, bool) and value < least:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from medusa.config.daemon import DaemonSettings
 from medusa.domain.policy import Ready, RetryPolicy
 from medusa.domain.request import Target
 
@@ -49,6 +50,8 @@ class Own:
     """Who runs the tasks."""
     concurrency: int = 8
     """How many uploads run at once, over all tasks."""
+    daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    """medusad: where it listens and who gets in."""
 
 
 @dataclass(frozen=True, slots=True)

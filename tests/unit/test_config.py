@@ -97,7 +97,7 @@ def settings(**blocks: Any) -> Settings:
 
 
 def test_an_empty_configuration_has_the_defaults() -> None:
-    assert settings() == Settings(Ready(), 1000, EngineSettings("local"), 8, RetryPolicy(), {})
+    assert settings() == Settings(Ready(), 1000, EngineSettings("local"), 8, retry=RetryPolicy(), targets={})
 
 
 def test_a_target_named_after_its_platform() -> None:
