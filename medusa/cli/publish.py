@@ -11,9 +11,9 @@ from typing import Any
 import typer
 
 from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, say
+from medusa.cli.faces import Medusa, opened
 from medusa.cli.progress import standing
 from medusa.cli.views import View, view
-from medusa.core import MedusaCore
 from medusa.domain.failures import ConfigError, InvalidRequest
 from medusa.domain.task import Task, TaskStatus, status_reply
 from medusa.domain.values import Problem
@@ -40,12 +40,12 @@ def publish(
     media: Path | None, targets: Sequence[str], metadata: Mapping[str, Any], config: Path, *, as_json: bool, quiet: bool
 ) -> int:
     """Publish, show how it goes, print the outcome; the exit status."""
-    with MedusaCore(config_file=config, resume=False) as core:
+    with opened(config) as core:
         task_id = core.publish_async(media, list(targets), metadata)
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 
 
-def to_its_end(core: MedusaCore, task_id: str, *, as_json: bool, quiet: bool) -> int:
+def to_its_end(core: Medusa, task_id: str, *, as_json: bool, quiet: bool) -> int:
     """Show how a task goes, print its outcome; the exit status."""
     try:
         task = follow(core, task_id, view(quiet=quiet, bars_only=as_json))
@@ -61,7 +61,7 @@ def to_its_end(core: MedusaCore, task_id: str, *, as_json: bool, quiet: bool) ->
     return INTERRUPTED if task.cancel_asked else FAILED
 
 
-def follow(core: MedusaCore, task_id: str, shown: View) -> Task:
+def follow(core: Medusa, task_id: str, shown: View) -> Task:
     """Show the task until it has ended. Ctrl-C cancels it; a second one leaves at once."""
     with shown:
         try:
@@ -73,7 +73,7 @@ def follow(core: MedusaCore, task_id: str, shown: View) -> Task:
     return core.get_task(task_id)
 
 
-def _show(core: MedusaCore, task_id: str, shown: View) -> None:
+def _show(core: Medusa, task_id: str, shown: View) -> None:
     for task in core.watch(task_id):
         shown.show(task)
         if task.resting:  # another process has paused it
@@ -107,7 +107,7 @@ def validate(
     as_json: bool,
 ) -> int:
     """Print everything that is wrong with a request, or "valid"; the exit status."""
-    with MedusaCore(config_file=config, resume=False) as core:
+    with opened(config) as core:
         problems = core.validate(media, list(targets), metadata, online=online)
     if as_json:
         _print_problems({"valid": not problems}, problems)

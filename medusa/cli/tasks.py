@@ -8,28 +8,17 @@ from datetime import datetime
 from pathlib import Path
 
 from medusa.cli.ending import COMPLETED, FAILED, clean, say
+from medusa.cli.faces import Medusa, kept
 from medusa.cli.progress import standing
 from medusa.cli.publish import to_its_end
 from medusa.cli.views import view
-from medusa.core import MedusaCore
-from medusa.domain.failures import ConfigError, TaskConflict
+from medusa.domain.failures import TaskConflict
 from medusa.domain.task import Task, TaskStatus, status_reply
-from medusa.domain.values import Problem
-
-
-def opened(config: Path) -> MedusaCore:
-    """A core on the config's file of tasks, that takes over none by itself. Raises ConfigError if there is no file."""
-    from medusa import container
-
-    if container.settings(config).engine.path is None:
-        says = 'no file keeps tasks: name one, "medusa": {"engine": {"path": "tasks.db"}}'
-        raise ConfigError([Problem("medusa.engine.path", says)])
-    return MedusaCore(config_file=config, resume=False)
 
 
 def listed(config: Path, limit: int, *, as_json: bool) -> int:
     """Print the newest tasks, a line each; the exit status."""
-    with opened(config) as core:
+    with kept(config) as core:
         tasks = core.list_tasks(limit)
     if as_json:
         print(json.dumps([{"id": task.id, "created_at": task.created_at, **status_reply(task)} for task in tasks]))
@@ -43,7 +32,7 @@ def listed(config: Path, limit: int, *, as_json: bool) -> int:
 
 def shown(config: Path, task_id: str, *, as_json: bool) -> int:
     """Print where one task stands; the exit status."""
-    with opened(config) as core:
+    with kept(config) as core:
         task = core.get_task(task_id)
     if as_json:
         print(json.dumps(status_reply(task), indent=2))
@@ -56,7 +45,7 @@ def shown(config: Path, task_id: str, *, as_json: bool) -> int:
 
 def watched(config: Path, task_id: str) -> int:
     """Show a task that some process runs, until it has ended or rests; the exit status."""
-    with opened(config) as core, view(quiet=False, bars_only=False) as seen:
+    with kept(config) as core, view(quiet=False, bars_only=False) as seen:
         for task in core.watch(task_id):
             seen.show(task)
             if task.resting:
@@ -65,9 +54,9 @@ def watched(config: Path, task_id: str) -> int:
     return _told(task)
 
 
-def asked(config: Path, task_id: str, ask: Callable[[MedusaCore, str], bool]) -> int:
+def asked(config: Path, task_id: str, ask: Callable[[Medusa, str], bool]) -> int:
     """Ask for a cancel or a pause, whoever runs the task, and say what came of it; the exit status."""
-    with opened(config) as core:
+    with kept(config) as core:
         if not ask(core, task_id):
             raise TaskConflict(f"task {task_id} has ended already")
         for task in core.watch(task_id):
@@ -77,16 +66,16 @@ def asked(config: Path, task_id: str, ask: Callable[[MedusaCore, str], bool]) ->
     return COMPLETED
 
 
-def gone_on(config: Path, task_id: str, begin: Callable[[MedusaCore], object], *, as_json: bool, quiet: bool) -> int:
+def gone_on(config: Path, task_id: str, begin: Callable[[Medusa], object], *, as_json: bool, quiet: bool) -> int:
     """Let a task go on in this process, and follow it to its end; the exit status."""
-    with opened(config) as core:
+    with kept(config) as core:
         begin(core)
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 
 
 def resumed(config: Path) -> int:
     """Go on with all that earlier processes left unfinished; the exit status."""
-    with opened(config) as core:
+    with kept(config) as core:
         left = [task.id for task in core.list_tasks(1000) if not task.ended and not task.paused]
         core.resume()
         outcomes = [_told_of(core, task_id) for task_id in left]
@@ -94,7 +83,7 @@ def resumed(config: Path) -> int:
     return max(outcomes, default=COMPLETED)
 
 
-def _told_of(core: MedusaCore, task_id: str) -> int:
+def _told_of(core: Medusa, task_id: str) -> int:
     core.wait(task_id)
     task = core.get_task(task_id)
     say(f"{task_id}: {task.message}")
