@@ -13,7 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from medusa.cli.ending import clean
-from medusa.cli.progress import Line, Rates, amount, clock
+from medusa.cli.progress import Line, Stillness, amount, clock
 from medusa.domain.task import StepState
 
 MARKS = {
@@ -31,7 +31,7 @@ STALLED_S = 5.0
 STYLES = {StepState.WAITING: "dim", StepState.SKIPPED: "dim", StepState.FAILED: "red"}
 
 
-def progress(console: Console, rates: Rates) -> Progress:
+def progress(console: Console, stillness: Stillness) -> Progress:
     """A display whose tasks carry their Line as the field `line`.
 
     Where room lacks there are no bars, and less detail of what moves; a note is cut.
@@ -41,7 +41,7 @@ def progress(console: Console, rates: Rates) -> Progress:
         _Mark(table_column=Column(width=1)),
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         _Bar(bar_width=bar, table_column=Column(width=bar)),
-        _Detail(rates, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        _Detail(stillness, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     ]
     if console.width < NARROW:
         del columns[2]
@@ -86,16 +86,17 @@ class _Bar(BarColumn):
 class _Detail(ProgressColumn):
     """Amount, rate and time left, or the note; and for how long nothing has moved."""
 
-    def __init__(self, rates: Rates, table_column: Column) -> None:
+    def __init__(self, stillness: Stillness, table_column: Column) -> None:
         super().__init__(table_column)
-        self._rates = rates
+        self._stillness = stillness
 
     def render(self, task: Task) -> RenderableType:
         return _Fitting(self._texts(task))
 
     def _texts(self, task: Task) -> tuple[Text, ...]:
         line = _line(task)
-        idle = self._rates.idle(line.key, time.monotonic()) if line.rate else 0.0
+        sending = line.state is StepState.RUNNING and line.total and not line.note
+        idle = self._stillness.seconds(line.key, time.monotonic()) if sending else 0.0
         if idle >= STALLED_S:
             still = f"no progress for {clock(idle)}"
             return Text(f"{amount(line.done, line.total)}, {still}"), Text(still)

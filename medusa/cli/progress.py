@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from typing import Final
 
 from medusa.domain.task import Step, StepState, Task
-
-WINDOW_S: Final = 10.0
-"""The rate is that of the last ten seconds: steady enough to read, quick enough to show a stall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +18,18 @@ class Line:
     done: int = 0
     total: int = 0
     """Bytes; 0 where none are sent."""
-    rate: float | None = None
+    rate: int = 0
     """Bytes a second, while they move."""
+    eta_s: float | None = None
+    """Seconds until the last of them has arrived."""
     note: str = ""
     """Why it waits, what it gave, or why it failed."""
 
     @property
     def percent(self) -> int:
-        return self.done * 100 // self.total if self.total else 0
+        """Of the bytes; all of them only once the platform has said so."""
+        most = 99 if self.state is StepState.RUNNING else 100
+        return min(self.done * 100 // self.total, most) if self.total else 0
 
     @property
     def detail(self) -> str:
@@ -43,47 +42,36 @@ class Line:
         if self.state is not StepState.RUNNING or not self.total or self.note:
             return (self.note,)
         far, percent = amount(self.done, self.total), f"{self.percent} %"
-        if not self.rate:
+        if self.eta_s is None:
             return far, percent
-        left = f"{clock((self.total - self.done) / self.rate)} left"
+        left = f"{clock(self.eta_s)} left"
         return f"{far}, {size(self.rate)}/s, {left}", f"{far}, {left}", f"{percent}, {left}", percent
 
 
-class Rates:
-    """How fast each step moves, from the snapshots seen."""
+class Stillness:
+    """For how long each step has moved nothing, from the snapshots seen."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, deque[tuple[float, int]]] = {}
+        self._moved: dict[str, tuple[int, float]] = {}
 
-    def of(self, key: str, done: int, now: float) -> float | None:
-        """Bytes a second over the last WINDOW_S, now that `done` bytes are through; None while none are moving.
+    def seen(self, line: Line, now: float) -> None:
+        """`now`: seconds of any steady clock."""
+        done, _ = self._moved.get(line.key, (-1, now))
+        if line.done != done:
+            self._moved[line.key] = line.done, now
 
-        `now`: seconds of any steady clock.
-        """
-        seen = self._seen.setdefault(key, deque())
-        if seen and done < seen[-1][1]:  # the server had less than we thought
-            seen.clear()
-        if not seen or done > seen[-1][1]:
-            seen.append((now, done))
-        while now - seen[0][0] > WINDOW_S and len(seen) > 1:
-            seen.popleft()
-        took, moved = now - seen[0][0], done - seen[0][1]
-        return moved / took if took > 0 and moved > 0 else None
-
-    def idle(self, key: str, now: float) -> float:
+    def seconds(self, key: str, now: float) -> float:
         """Seconds since a byte was last seen to move."""
-        seen = self._seen.get(key)
-        return now - seen[-1][0] if seen else 0.0
+        return now - self._moved.get(key, (0, now))[1]
 
 
-def lines(task: Task, rates: Rates, now: float) -> tuple[Line, ...]:
+def lines(task: Task) -> tuple[Line, ...]:
     """All steps of a snapshot, in order."""
-    return tuple(_line(task, step, rates, now) for step in task.steps)
+    return tuple(_line(task, step) for step in task.steps)
 
 
-def _line(task: Task, step: Step, rates: Rates, now: float) -> Line:
-    rate = rates.of(step.key, step.done, now) if step.state is StepState.RUNNING and step.total else None
-    return Line(step.key, step.state, _title(task, step), step.done, step.total, rate, _note(step))
+def _line(task: Task, step: Step) -> Line:
+    return Line(step.key, step.state, _title(task, step), step.done, step.total, step.rate, step.eta_s, _note(step))
 
 
 def _title(task: Task, step: Step) -> str:
@@ -124,7 +112,7 @@ def change(before: Line | None, after: Line, *, due: bool = False) -> str | None
 def standing(task: Task) -> str:
     """What an interrupted or failed task has left behind, for the person who has to go on from there."""
     groups: dict[str, list[str]] = {"done": [], "interrupted": [], "failed": [], "not started": []}
-    for line in lines(task, Rates(), 0.0):
+    for line in lines(task):
         match line.state:
             case StepState.SUCCEEDED if line.note:
                 groups["done"].append(f"{line.title} ({line.note})")

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from medusa.cli.ending import clean, say
-from medusa.cli.progress import Line, Rates, change, lines
+from medusa.cli.progress import Line, Stillness, change, lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,12 +63,11 @@ class Lines(Silence):
     """A line for each change that is worth one: for logs and pipes."""
 
     def __init__(self) -> None:
-        self._rates = Rates()
         self._told: dict[str, tuple[float, Line]] = {}
 
     def show(self, task: Task) -> None:
         now = time.monotonic()
-        for line in lines(task, self._rates, now):
+        for line in lines(task):
             told_at, before = self._told.get(line.key, (now, None))
             text = change(before, line, due=now - told_at >= EVERY_S)
             if text:
@@ -83,8 +82,8 @@ class Bars:
     def __init__(self, console: Console) -> None:
         from medusa.cli.bars import progress
 
-        self._rates = Rates()
-        self._progress = progress(console, self._rates)
+        self._stillness = Stillness()
+        self._progress = progress(console, self._stillness)
         self._rows: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -102,7 +101,8 @@ class Bars:
             self._progress.start()
 
     def _update(self, task: Task) -> None:
-        for line in lines(task, self._rates, time.monotonic()):
+        for line in lines(task):
+            self._stillness.seen(line, time.monotonic())
             if line.key not in self._rows:
                 self._rows[line.key] = self._progress.add_task("", line=line)
             self._progress.update(

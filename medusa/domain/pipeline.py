@@ -232,7 +232,7 @@ def sources(task: Task, step: Step) -> tuple[Step, ...]:
 
 def started(step: Step, now: float) -> Step:
     """It begins, or begins again after a restart."""
-    return replace(step, state=StepState.RUNNING, started_at=step.started_at or now, note="", wait_until=None)
+    return replace(step, state=StepState.RUNNING, started_at=step.started_at or now, rate=0, note="", wait_until=None)
 
 
 def trying(step: Step) -> Step:
@@ -242,12 +242,12 @@ def trying(step: Step) -> Step:
 
 def waits(step: Step, until: float, note: str, trouble: Trouble | None = None) -> Step:
     """It waits until then, for this reason."""
-    return replace(step, wait_until=until, note=note, trouble=trouble or step.trouble)
+    return replace(step, wait_until=until, note=note, trouble=trouble or step.trouble, rate=0)
 
 
-def progressed(step: Step, done: int) -> Step:
-    """So many bytes are done; they are never more than there are."""
-    return replace(step, done=min(done, step.total) if step.total else done)
+def progressed(step: Step, done: int, rate: float = 0.0) -> Step:
+    """So many bytes are done, never more than there are, and move at `rate` bytes a second."""
+    return replace(step, done=min(done, step.total) if step.total else done, rate=round(rate))
 
 
 def advanced(step: Step, at: Checkpoint, *, asked: bool = False) -> Step:
@@ -302,6 +302,7 @@ def succeeded(step: Step, receipt: Receipt, now: float) -> Step:
         receipt=receipt,
         failure=None,
         done=total or step.done,
+        rate=0,
         note="",
         wait_until=None,
         ended_at=now,
@@ -310,17 +311,17 @@ def succeeded(step: Step, receipt: Receipt, now: float) -> Step:
 
 def failed(step: Step, failure: Failure, now: float) -> Step:
     """It is over, and did not succeed. Its checkpoint and intent stay."""
-    return replace(step, state=StepState.FAILED, failure=failure, note="", wait_until=None, ended_at=now)
+    return replace(step, state=StepState.FAILED, failure=failure, rate=0, note="", wait_until=None, ended_at=now)
 
 
 def stopped(step: Step, now: float) -> Step:
     """It was interrupted by the task's end. Its checkpoint and intent stay."""
-    return replace(step, state=StepState.STOPPED, note="", wait_until=None, ended_at=now)
+    return replace(step, state=StepState.STOPPED, rate=0, note="", wait_until=None, ended_at=now)
 
 
 def suspended(step: Step) -> Step:
     """It waits again, with its checkpoint: the task is paused, or its process ends."""
-    return replace(step, state=StepState.WAITING, note="", wait_until=None)
+    return replace(step, state=StepState.WAITING, rate=0, note="", wait_until=None)
 
 
 def skipped(step: Step, now: float) -> Step:

@@ -53,6 +53,10 @@ class Call(Protocol):
         """A rate header seen on any reply: `left` in [0, 1] of what `scope` may do until `resets_at`, epoch s."""
         ...
 
+    def in_flight(self, unsent: Callable[[], int]) -> None:
+        """`unsent` tells, to any thread, how many of the read bytes still wait in this machine to be acknowledged."""
+        ...
+
     def on_cancel(self, close: Callable[[], None]) -> None:
         """`close` is called, from another thread, if the call is cancelled; at once if it has been already."""
         ...

@@ -53,6 +53,8 @@ class Step:
     """Bytes that the server has acknowledged or, between its answers, that were written to it."""
     total: int = 0
     """Bytes to send; 0 where none are sent."""
+    rate: int = 0
+    """Bytes a second, smoothed; 0 while none move."""
     note: str = ""
     """Why it waits, for a person."""
     wait_until: float | None = None
@@ -84,6 +86,11 @@ class Step:
     @property
     def succeeded(self) -> bool:
         return self.state is StepState.SUCCEEDED
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until its last byte has arrived, if it goes on like this; None while nothing moves."""
+        return (self.total - self.done) / self.rate if self.rate and self.total else None
 
     @property
     def known(self) -> Receipt | None:

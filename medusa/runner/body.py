@@ -19,15 +19,19 @@ class FileBody:
         media: Media,
         span: Span,
         stopped: threading.Event,
-        moved: Callable[[int], None],
+        take: Callable[[int], int],
         before_last: Callable[[], None],
     ) -> None:
-        """`moved` is told the offset as it goes; `before_last` is called before the span's last block is given."""
+        """`take` says how many of so many bytes may go now, once they may.
+
+        `before_last` is called before the span's last block is given.
+        """
         self._media = media
         self._span = span
-        self._at = span.start
+        self.start = self.offset = span.start
+        """Up to here the media's bytes were handed out."""
         self._stopped = stopped
-        self._moved = moved
+        self._take = take
         self._before_last = before_last
         self._file = _opened(media)
         self._file.seek(span.start)
@@ -37,23 +41,23 @@ class FileBody:
 
     def readinto(self, view: memoryview, /) -> int:
         """The next bytes; 0 at the end. Raises Stopped or MediaChanged."""
-        self._moved(self._at)
-        left = self._span.stop - self._at
+        left = self._span.stop - self.offset
         if left <= 0:
             self._file.close()
             return 0
         if self._stopped.is_set():
             raise Stopped
+        view = view[: self._take(min(left, len(view)))]
         if left <= len(view):
             self._check_unchanged()
             self._before_last()
         try:
-            count = self._file.readinto(view[:left])
+            count = self._file.readinto(view)
         except OSError as error:
             raise MediaError(f"{self._media.name} cannot be read: {error.strerror}") from None
         if not count:
             raise MediaChanged(f"{self._media.name} got shorter while it was sent")
-        self._at += count
+        self.offset += count
         return count
 
     def close(self) -> None:

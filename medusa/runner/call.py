@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from medusa.domain.failures import Stopped
@@ -17,7 +18,7 @@ class Lender(Protocol):
 
     def now(self) -> float: ...
 
-    def moved(self, offset: int) -> None: ...
+    def take(self, want: int, stopped: threading.Event) -> int: ...
 
     def before_last_block(self) -> None: ...
 
@@ -37,12 +38,14 @@ class RunnerCall:
         """It was ended because it took too long, not because anyone asked."""
         self._closes: list[Callable[[], None]] = []
         self._bodies: list[FileBody] = []
+        self._unsent: Callable[[], int] = int
 
     def body(self, span: Span) -> Body:
         """The media's bytes [start, stop)."""
         if self._media is None:
             raise AssertionError("this step has no media")
-        body = FileBody(self._media, span, self._cancelled, self._lender.moved, self._commit)
+        take = partial(self._lender.take, stopped=self._cancelled)
+        body = FileBody(self._media, span, self._cancelled, take, self._commit)
         self._bodies.append(body)
         return body
 
@@ -53,6 +56,18 @@ class RunnerCall:
     def budget(self, scope: str, left: float, resets_at: float) -> None:
         """A rate header was seen."""
         self._lender.budget(scope, left, resets_at)
+
+    def in_flight(self, unsent: Callable[[], int]) -> None:
+        """Remember how to learn what has not arrived yet of the bytes that were read."""
+        self._unsent = unsent
+
+    @property
+    def arrived(self) -> int | None:
+        """Up to here the media's bytes have arrived at the other side; None while none were asked for."""
+        if not self._bodies:
+            return None
+        body = self._bodies[-1]
+        return max(body.offset - self._unsent(), body.start)
 
     def on_cancel(self, close: Callable[[], None]) -> None:
         """Remember what ends the exchange; end it at once if the call is cancelled already."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from medusa.domain.policy import RetryPolicy
 from medusa.domain.ports import AccountsPort, AdaptersPort, ProbePort, TaskRepositoryPort
+from medusa.runner.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class RunnerPorts:
     probe: ProbePort
     retry: Mapping[str, RetryPolicy] = field(default_factory=dict)
     """Target key -> its policy; a target that is not here has the default one."""
+    throttle: Throttle = field(default_factory=Throttle)
+    """The bandwidth limits of this process."""
     now: Callable[[], float] = time.time
     """Epoch seconds."""
     jitter: Callable[[], float] = random.random

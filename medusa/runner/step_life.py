@@ -7,7 +7,7 @@ the platform where it stands instead of assuming it.
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped
+from medusa.domain.pace import Pace
 from medusa.domain.policy import Again, RetryPolicy, Trouble, decide
 from medusa.domain.ports import Call
 from medusa.domain.task import Step
@@ -44,7 +45,9 @@ class StepLife:
         self._called_off = False
         self._call: RunnerCall | None = None
         self._renewed = False
-        self._shown_at = 0.0
+        self._pace: Pace | None = None
+        self._look_again: asyncio.TimerHandle | None = None
+        self._looked_at = self._loop.time()
 
     # ------------------------------------------------------------ state
 
@@ -126,6 +129,8 @@ class StepLife:
             self.raise_if_stopped()
         call = RunnerCall(self, media, preemptible=not (visible or self.may_be_out))
         self._call = call
+        if media:
+            self._watch_bytes()
         hurry = self.stopping or self.step.ended
         patience = ASK_WHEN_STOPPING_S if hurry else self.ports.call_timeout_s
         deadline = None if media else self._loop.call_later(patience, call.give_up)
@@ -231,12 +236,9 @@ class StepLife:
 
     # ------------------------------------------------------------ what a call tells, from the adapter's thread
 
-    def moved(self, offset: int) -> None:
-        """Bytes were handed out; shown twice a second at most."""
-        now = time.monotonic()
-        if now - self._shown_at >= self.ports.progress_every_s:
-            self._shown_at = now
-            self._loop.call_soon_threadsafe(self._show, offset)
+    def take(self, want: int, stopped: threading.Event) -> int:
+        """So many of the next bytes may go now; waits for that."""
+        return self.ports.throttle.take(self.target, want, stopped)
 
     def before_last_block(self) -> None:
         """Where the last block makes the thing exist, that is saved before the block is handed out."""
@@ -257,6 +259,26 @@ class StepLife:
         if self.stopping:  # asked for since the block was requested
             self._limit_last_block()
 
-    def _show(self, offset: int) -> None:
-        if not self.step.ended:
-            self.change(pipeline.progressed(self.step, offset))
+    # ------------------------------------------------------------ progress
+
+    def _watch_bytes(self) -> None:
+        """Look at what has arrived, twice a second at most, as long as calls follow each other."""
+        if self._look_again is None:
+            due = self._looked_at + self.ports.progress_every_s
+            self._look_again = self._loop.call_at(max(due, self._loop.time()), self._look)
+
+    def _look(self) -> None:
+        self._look_again, self._looked_at = None, self._loop.time()
+        if self._call is None or self.step.ended:
+            return
+        arrived = self._call.arrived
+        if arrived is not None:
+            self._show(arrived)
+        self._watch_bytes()
+
+    def _show(self, arrived: int) -> None:
+        now = self._loop.time()
+        self._pace = self._pace.seen(now, arrived) if self._pace else Pace(now, arrived)
+        moved = pipeline.progressed(self.step, arrived, self._pace.rate)
+        if (moved.done, moved.rate) != (self.step.done, self.step.rate):
+            self.change(moved)

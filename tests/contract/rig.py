@@ -153,6 +153,9 @@ class FakeCall:
         assert 0.0 <= left <= 1.0, f"a budget is a share of 1, not {left}"
         self.budgets.append((scope, left, resets_at))
 
+    def in_flight(self, unsent: Callable[[], int]) -> None:
+        self.unsent = unsent
+
     def on_cancel(self, close: Callable[[], None]) -> None:
         self._closers.append(close)
         if self._cancelled:

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from medusa.cli import ending, inputs
-from medusa.cli.progress import Line, Rates, amount, change, clock, lines, size, standing
+from medusa.cli.progress import Line, Stillness, amount, change, clock, lines, size, standing
 from medusa.cli.sandbox import unstartable
 from medusa.cli.views import Bars, Lines
 from medusa.domain.failures import ConfigError, Failure, FailureKind, InvalidRequest, TaskNotFound
@@ -221,33 +221,29 @@ def running(done: int = 0, **more: Any) -> Step:
 
 
 def test_a_line_for_each_step() -> None:
-    found = lines(task(LOOK, VIDEO, POST), Rates(), 0.0)
+    found = lines(task(LOOK, VIDEO, POST))
     assert [line.title for line in found] == ["Looking at talk.mp4", "Uploading to YouTube", "Posting on Facebook"]
 
 
 def test_the_detail_of_a_running_upload() -> None:
-    rates = Rates()
-    (first,) = lines(task(running(1_000_000)), rates, 100.0)
-    (second,) = lines(task(running(3_000_000)), rates, 102.0)
+    (first,) = lines(task(running(1_000_000)))
+    (second,) = lines(task(running(3_000_000, rate=1_000_000)))
     assert first.detail == "1.0/10.0 MB"
     assert second.detail == "3.0/10.0 MB, 1.0 MB/s, 0:07 left"
     assert (first.percent, second.percent) == (10, 30)
 
 
-def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
-    rates = Rates()
-    found = [rates.of("k", 1_000 * min(second, 30), float(second)) for second in range(60)]
-    assert found[30] == 1_000.0
-    assert found[35] == 500.0
-    assert found[41] is None
-    assert rates.idle("k", 41.0) == 11.0
+def test_a_hundred_percent_means_done() -> None:
+    (waits, done) = lines(task(running(10_000_000), replace(OTHER, state=StepState.SUCCEEDED, done=10_000_000)))
+    assert (waits.percent, done.percent) == (99, 100)
 
 
-def test_the_rate_starts_anew_when_the_server_had_less() -> None:
-    rates = Rates()
-    rates.of("k", 5_000, 0.0)
-    assert rates.of("k", 1_000, 1.0) is None
-    assert rates.of("k", 2_000, 2.0) == 1_000.0
+def test_for_how_long_nothing_has_moved() -> None:
+    stillness = Stillness()
+    for second, done in [(0.0, 0), (1.0, 5), (2.0, 5), (3.0, 4)]:
+        stillness.seen(replace(UPLOAD, done=done), second)
+    assert stillness.seconds("k", 7.0) == 4.0
+    assert stillness.seconds("other", 7.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -266,7 +262,7 @@ def test_the_rate_starts_anew_when_the_server_had_less() -> None:
     ],
 )
 def test_the_note_of_a_step(shown: Step, detail: str) -> None:
-    (line,) = lines(task(shown), Rates(), 0.0)
+    (line,) = lines(task(shown))
     assert line.detail == detail
 
 
@@ -414,7 +410,7 @@ def test_the_first_frame_has_every_step() -> None:
 
 
 def test_what_moves_is_told_in_shorter_ways() -> None:
-    line = replace(UPLOAD, done=3_000_000, total=10_000_000, rate=1e6)
+    line = replace(UPLOAD, done=3_000_000, total=10_000_000, rate=1_000_000, eta_s=7.0)
     assert line.details == ("3.0/10.0 MB, 1.0 MB/s, 0:07 left", "3.0/10.0 MB, 0:07 left", "30 %, 0:07 left", "30 %")
 
 

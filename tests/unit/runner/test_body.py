@@ -23,7 +23,10 @@ class Film:
 
     path: Path
     media: Media = field(init=False)
-    moved: list[int] = field(default_factory=list)
+    takes: list[int] = field(default_factory=list)
+    """How much was asked for, each time."""
+    grain: int = 1000
+    """How much may go at once."""
     lasts: list[int] = field(default_factory=list)
     """How much had been read when the last block was asked for."""
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -34,9 +37,12 @@ class Film:
         self.media = Media(str(self.path), status.st_size, f"{status.st_size}:{status.st_mtime_ns}:hash")
 
     def body(self, start: int = 0, stop: int = 100) -> FileBody:
-        return FileBody(
-            self.media, Span(start, stop), self.stopped, self.moved.append, lambda: self.lasts.append(self.moved[-1])
-        )
+        body = FileBody(self.media, Span(start, stop), self.stopped, self._take, lambda: self.lasts.append(body.offset))
+        return body
+
+    def _take(self, want: int) -> int:
+        self.takes.append(want)
+        return min(want, self.grain)
 
 
 @pytest.fixture
@@ -57,14 +63,23 @@ def test_it_gives_its_span_and_no_more(film: Film, start: int, stop: int, block:
     body = film.body(start, stop)
     assert len(body) == stop - start
     assert read(body, block) == CONTENT[start:stop]
-    assert film.moved[-1] == stop
+    assert body.offset == stop
     body.close()
 
 
 def test_the_last_block_is_announced_before_it_is_given(film: Film) -> None:
     read(film.body(), 30)
     assert film.lasts == [90]
-    assert film.moved == [0, 30, 60, 90, 100]
+    assert film.takes == [30, 30, 30, 10]
+
+
+def test_it_gives_no_more_than_may_go(film: Film) -> None:
+    film.grain = 7
+    view = memoryview(bytearray(30))
+    body = film.body(0, 10)
+    assert [body.readinto(view) for _ in range(3)] == [7, 3, 0]
+    assert film.lasts == [7], "the last block is the one that ends the span"
+    assert film.takes == [10, 3]
 
 
 def _shorter(path: Path) -> None:

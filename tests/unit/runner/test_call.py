@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +23,8 @@ class Lender:
     def now(self) -> float:
         return 1234.5
 
-    def moved(self, offset: int) -> None:
-        self.told.append(offset)
+    def take(self, want: int, stopped: threading.Event) -> int:
+        return want
 
     def before_last_block(self) -> None:
         self.at_last()

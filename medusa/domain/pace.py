@@ -1,0 +1,36 @@
+"""How fast a step's bytes arrive: steady enough to read, quick enough to show a stall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+from typing import Final
+
+MEMORY_S: Final = 8.0
+"""What moved so many seconds ago counts for a third of what moves now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Bytes and seconds, older ones counting less and less. Their ratio needs no start-up correction."""
+
+    at: float
+    """Seconds of any steady clock, when it was last looked at."""
+    done: int
+    """Bytes that had arrived then."""
+    moved: float = 0.0
+    took: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second; 0.0 while none have moved."""
+        return self.moved / self.took if self.took > 0 else 0.0
+
+    def seen(self, now: float, done: int) -> Pace:
+        """Now `done` bytes have arrived. When that is fewer than before, the count begins anew, and the rate stays."""
+        passed = max(now - self.at, 0.0)
+        fades = exp(-passed / MEMORY_S)
+        more = done - self.done
+        if more < 0:
+            return Pace(now, done, self.moved, self.took)
+        return Pace(now, done, self.moved * fades + more, self.took * fades + passed)

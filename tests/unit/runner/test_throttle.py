@@ -1,0 +1,154 @@
+"""Bandwidth limits, on a clock that moves only when someone waits."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from medusa.domain.bandwidth import UNLIMITED, Hours, Timetable
+from medusa.domain.failures import MedusaError, Stopped
+from medusa.runner.throttle import ALL, Throttle
+
+MIB = 2**20
+
+
+class Clock(threading.Event):
+    """A steady clock; to wait on it is to move it. It is never set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 1000.0
+        self.waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits += 1
+        self.at += timeout or 0.0
+        return False
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def throttle(clock: Clock, tables: Mapping[str, float], **more: object) -> Throttle:
+    timetables = {name: Timetable(otherwise=rate) for name, rate in tables.items()}
+    return Throttle(timetables, now=lambda: clock.at, **more)  # type: ignore[arg-type]
+
+
+def sent(throttle: Throttle, clock: Clock, target: str, seconds: float) -> int:
+    """Bytes that one sender hands out in so many seconds."""
+    end, count = clock.at + seconds, 0
+    while clock.at < end:
+        count += throttle.take(target, 256 * 1024, clock)
+    return count
+
+
+@pytest.mark.parametrize("rate", [2048.0, 100_000.0, 2.0 * MIB, 300.0 * MIB])
+def test_it_keeps_its_rate_within_a_twentieth_over_five_seconds(clock: Clock, rate: float) -> None:
+    assert sent(throttle(clock, {ALL: rate}), clock, "youtube", 5.0) == pytest.approx(5 * rate, rel=0.05)
+    assert clock.waits <= 5 * max(25, rate / 256 / 1024 + 25), "it waits for its turn, it does not spin"
+
+
+def test_without_a_limit_nobody_waits(clock: Clock) -> None:
+    assert throttle(clock, {}).take("youtube", 256 * 1024, clock) == 256 * 1024
+    assert clock.waits == 0
+
+
+def test_the_narrower_limit_counts(clock: Clock) -> None:
+    limits = throttle(clock, {ALL: 10.0 * MIB, "youtube": 1.0 * MIB})
+    assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
+    limits = throttle(clock, {ALL: 1.0 * MIB, "youtube": 10.0 * MIB})
+    assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
+
+
+class _Asleep(threading.Event):
+    """Notes how long one sender would have to wait."""
+
+    seconds = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds = timeout or 0.0
+        return False
+
+
+def turns(limits: Throttle, clock: Clock, senders: int) -> Iterator[tuple[int, int]]:
+    """(sender, bytes) as many senders ask, each as soon as its own wait is over."""
+    asleep = _Asleep()
+    due = [(clock.at, number, 0) for number in range(senders)]
+    while True:
+        clock.at, number, count = heapq.heappop(due)
+        yield number, count
+        asleep.seconds = 0.0
+        count = limits.take("youtube", 256 * 1024, asleep)
+        heapq.heappush(due, (clock.at + asleep.seconds, number, count))
+
+
+def test_those_who_share_a_limit_share_it_evenly(clock: Clock) -> None:
+    shares, end = dict.fromkeys(range(8), 0), clock.at + 10.0
+    for number, count in turns(throttle(clock, {ALL: 2.0 * MIB}), clock, 8):
+        if clock.at >= end:
+            break
+        shares[number] += count
+    total, squares = sum(shares.values()), sum(share**2 for share in shares.values())
+    assert total**2 / (8 * squares) > 0.99, f"Jain's index of {shares}"
+    assert total == pytest.approx(20 * MIB, rel=0.05)
+
+
+def test_an_hour_without_sending_gives_no_burst(clock: Clock) -> None:
+    limits = throttle(clock, {ALL: 1.0 * MIB})
+    sent(limits, clock, "youtube", 1.0)
+    clock.at += 3600.0
+    assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
+
+
+def test_the_timetable_changes_the_rate_while_it_runs(clock: Clock) -> None:
+    minute = [500]
+    limits = Throttle(
+        {ALL: Timetable((Hours(480, 1080, 1.0 * MIB),), otherwise=4.0 * MIB)},
+        now=lambda: clock.at,
+        minute=lambda: minute[0],
+    )
+    assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
+    minute[0] = 1080
+    clock.at += 1.0
+    assert sent(limits, clock, "youtube", 5.0) == pytest.approx(20 * MIB, rel=0.05)
+
+
+def test_what_is_set_by_hand_goes_before_the_timetable(clock: Clock) -> None:
+    by_hand: dict[str, float] = {}
+    limits = throttle(clock, {ALL: 1.0 * MIB}, set_by_hand=lambda: dict(by_hand))
+    sent(limits, clock, "youtube", 2.0)
+    by_hand[ALL] = 4.0 * MIB
+    clock.at += 1.0
+    assert sent(limits, clock, "youtube", 5.0) == pytest.approx(20 * MIB, rel=0.05)
+    by_hand[ALL] = UNLIMITED
+    clock.at += 1.0
+    assert limits.take("youtube", 256 * 1024, clock) == 256 * 1024
+    assert limits.rates(("youtube",)) == {ALL: UNLIMITED, "youtube": UNLIMITED}
+
+
+def test_a_limit_that_cannot_be_read_stays_as_it_was(clock: Clock) -> None:
+    broken = [False]
+
+    def read() -> dict[str, float]:
+        if broken[0]:
+            raise MedusaError("the file of tasks is locked")
+        return {"youtube": 1.0 * MIB}
+
+    limits = throttle(clock, {}, set_by_hand=read)
+    sent(limits, clock, "youtube", 2.0)
+    broken[0] = True
+    assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
+
+
+def test_who_waits_is_stopped_at_once() -> None:
+    limits = Throttle({ALL: Timetable(otherwise=2048.0)}, now=lambda: 0.0)
+    stopped = threading.Event()
+    stopped.set()
+    limits.take("youtube", 256, stopped)  # the first may go at once
+    with pytest.raises(Stopped):
+        limits.take("youtube", 256, stopped)
