@@ -273,13 +273,20 @@ class MedusaCore:
             steps = pipeline.plan(task_id, request, {target.key: self._targets.rules(target.key) for target in targets})
         except InvalidRequest as error:
             problems += error.problems
-        steps = tuple(_placed(step, media, problems) for step in steps)
+        for target in targets:
+            problems += self._missing_files(target.key, asked.get(target.key, {}))
+        steps = tuple(map(_placed, steps))
         if media and steps and not any(step.spec.media and step.spec.media.uri == media.uri for step in steps):
             problems.append(Problem("media_file", "none of these targets publishes it: ask one to, or leave it out"))
         if problems:
             raise InvalidRequest(problems)
         now = time.time()
         return Task(task_id, request, steps, created_at=now, updated_at=now)
+
+    def _missing_files(self, target: str, fields: Mapping[str, Any]) -> Iterator[Problem]:
+        """Of the files that the metadata name, those that are not there."""
+        for place, path in self._targets.rules(target).files(fields):
+            yield from _file_problems(f"{target}.{place}", _absolute(path))
 
     def _resolve(self, platforms: object, problems: list[Problem]) -> tuple[Target, ...]:
         if isinstance(platforms, str) or not isinstance(platforms, Sequence):
@@ -358,28 +365,28 @@ def _media(media_file: object, problems: list[Problem]) -> Media | None:
     if not isinstance(media_file, str | PathLike):
         problems.append(Problem("media_file", "give a path"))
         return None
-    media = Media.named(str(Path(fspath(media_file)).absolute()))
-    problems += _file_problems("media_file", media)
-    return media
+    path = _absolute(fspath(media_file))
+    problems += _file_problems("media_file", path)
+    return Media.named(path)
 
 
-def _placed(step: Step, media: Media | None, problems: list[Problem]) -> Step:
-    """The step with its own file's path made absolute and found to be there."""
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _placed(step: Step) -> Step:
+    """The step with its own file's path made absolute."""
     own = step.spec.media
-    if own is None or (media is not None and own.uri == media.uri):
-        return step
-    found = replace(own, uri=str(Path(own.uri).absolute()))
-    problems += _file_problems(f"{step.target}.{step.name}", found)
-    return replace(step, spec=replace(step.spec, media=found))
+    return step if own is None else replace(step, spec=replace(step.spec, media=replace(own, uri=_absolute(own.uri))))
 
 
-def _file_problems(path: str, media: Media) -> list[Problem]:
+def _file_problems(place: str, path: str) -> list[Problem]:
     try:
-        if Path(media.uri).is_file():
+        if Path(path).is_file():
             return []
-        there = Path(media.uri).exists()
+        there = Path(path).exists()
     except OSError as error:
-        return [Problem(path, f"{media.uri} cannot be looked at: {(error.strerror or 'unknown error').lower()}")]
+        return [Problem(place, f"{path} cannot be looked at: {(error.strerror or 'unknown error').lower()}")]
     except ValueError:
-        return [Problem(path, "a path cannot hold a NUL character")]
-    return [Problem(path, f"{media.uri} is not a regular file" if there else f"there is no file {media.uri}")]
+        return [Problem(place, "a path cannot hold a NUL character")]
+    return [Problem(place, f"{path} is not a regular file" if there else f"there is no file {path}")]

@@ -8,6 +8,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+from medusa.domain.etag import difference, etag
 from medusa.domain.failures import MediaChanged, MediaError
 from medusa.domain.values import Media, MediaKind
 
@@ -24,18 +25,18 @@ class MediaProbe:
         size = _regular(media).st_size
         if size == 0:
             raise MediaError(f"{name} is empty")
-        etag = self.etag(media)
-        looked = replace(media, size=size, etag=etag)
+        before = self.etag(media)
+        looked = replace(media, size=size, etag=before)
         if media.kind is MediaKind.TEXT:
             return looked
         shown = _shown(looked)
-        changed = difference(etag, self.etag(media))
+        changed = difference(before, self.etag(media))
         if changed:
             raise MediaChanged(f"{name} is still being written: {changed}")
         return shown
 
     def etag(self, media: Media) -> str:
-        """ "size:mtime in ns:hash of head and tail". Raises MediaError when the file is gone."""
+        """The file's etag now. Raises MediaError when the file is gone."""
         status = _regular(media)
         try:
             with Path(media.uri).open("rb", buffering=0) as file:
@@ -45,20 +46,7 @@ class MediaProbe:
                     sample += file.read(_SAMPLE)
         except OSError as error:
             raise MediaError(f"{media.name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None
-        return f"{status.st_size}:{status.st_mtime_ns}:{hashlib.sha256(sample).hexdigest()[:32]}"
-
-
-def difference(before: str, now: str) -> str:
-    """What two etags tell apart, for a person; empty when they are equal."""
-    if before == now:
-        return ""
-    size, modified, content = before.split(":")
-    new_size, new_modified, new_content = now.split(":")
-    if size != new_size:
-        return f"its size went from {int(size):,} to {int(new_size):,} bytes"
-    if content != new_content:
-        return "its content is another one"
-    return "it was modified" if modified != new_modified else "it is another file"
+        return etag(status.st_size, status.st_mtime_ns, hashlib.sha256(sample).hexdigest()[:32])
 
 
 def _regular(media: Media) -> os.stat_result:

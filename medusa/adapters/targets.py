@@ -41,6 +41,11 @@ class ConfiguredTargets:
         target = self._settings.targets[key]
         return ALL[target.target.platform].scopes(target.account)
 
+    def site(self, key: str) -> str:
+        """Where a person sees what the target has published."""
+        target = self._settings.targets[key]
+        return ALL[target.target.platform].site(target.account)
+
     def uploader(self, key: str) -> UploaderPort:
         """The target's adapter for what nobody outside sees yet."""
         adapter: UploaderPort = self._adapter(key)

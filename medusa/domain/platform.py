@@ -27,6 +27,8 @@ class Platform:
     (account, http, accounts) and implements UploaderPort, PublisherPort or both."""
     scopes: Callable[[Any], tuple[str, ...]]
     """account -> whom its limits hold back: "facebook:page:1029"."""
+    site: Callable[[Any], str]
+    """account -> where a person sees what was published there: "https://www.facebook.com/1029"."""
     login: str = ""
     """"package.module:function" that logs a user in, if `medusa auth login` can do it for this platform. Called with
     (account, open_browser: bool, timeout_s: float, say: Callable[[str], None]); returns a sentence on what was saved;

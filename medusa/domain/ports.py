@@ -72,6 +72,10 @@ class RulesPort(Protocol):
         """
         ...
 
+    def files(self, fields: Json) -> Iterator[tuple[str, str]]:
+        """(place, path) of each file that these metadata name, however wrong the rest is: ("captions[0].file", ...)."""
+        ...
+
     def check(self, specs: tuple[StepSpec, ...]) -> Problem | None:
         """What is wrong with the media for this platform, now that they were looked at (size, kind, duration)."""
         ...
@@ -279,6 +283,10 @@ class AdaptersPort(Protocol):
 
     def scopes(self, key: str) -> tuple[str, ...]:
         """The scopes whose limits hold this target back."""
+        ...
+
+    def site(self, key: str) -> str:
+        """Where a person sees what the target has published: a URL."""
         ...
 
     def keys(self) -> Iterator[str]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from medusa.domain.values import NOTHING, Json, Media
@@ -49,3 +49,15 @@ class Asked:
     """Each placeholder that may become known, with a value of realistic length to measure texts with."""
     used: bool = False
     """Another target's text uses what this one yields."""
+
+
+def named_files(fields: Json, *keys: str) -> Iterator[tuple[str, str]]:
+    """(place, path) of the files under these keys: as a text, or as "file" of each object in a list."""
+    for key in keys:
+        value = fields.get(key)
+        if isinstance(value, str) and value:
+            yield key, value
+        for number, item in enumerate(value if isinstance(value, list) else ()):
+            path = item.get("file") if isinstance(item, Mapping) else None
+            if isinstance(path, str) and path:
+                yield f"{key}[{number}].file", path

@@ -7,8 +7,12 @@ import threading
 from collections.abc import Callable
 from io import FileIO
 
+from medusa.domain.etag import difference, etag
 from medusa.domain.failures import MediaChanged, MediaError, Stopped
 from medusa.domain.values import Media, Span
+
+LAST_BLOCK = 1024
+"""Bytes of a span's last block at most: it alone can make an upload take effect, so only in it is there doubt."""
 
 
 class FileBody:
@@ -47,7 +51,10 @@ class FileBody:
             return 0
         if self._stopped.is_set():
             raise Stopped
-        view = view[: self._take(min(left, len(view)))]
+        block = min(left, len(view))
+        if block == left > LAST_BLOCK:
+            block -= LAST_BLOCK
+        view = view[: self._take(block)]
         if left <= len(view):
             self._check_unchanged()
             self._before_last()
@@ -66,13 +73,11 @@ class FileBody:
 
     def _check_unchanged(self) -> None:
         """Before the last block: nobody has written to the file meanwhile. (A file put in its place is another one.)"""
-        size, modified, _ = self._media.etag.split(":")
         status = os.fstat(self._file.fileno())
-        if status.st_size != int(size):
-            sizes = f"from {int(size):,} to {status.st_size:,} bytes"
-            raise MediaChanged(f"{self._media.name} changed while it was sent: its size went {sizes}")
-        if status.st_mtime_ns != int(modified):
-            raise MediaChanged(f"{self._media.name} changed while it was sent: it was modified")
+        content = self._media.etag.rpartition(":")[2]  # what is sent now was not hashed before
+        changed = difference(self._media.etag, etag(status.st_size, status.st_mtime_ns, content))
+        if changed:
+            raise MediaChanged(f"{self._media.name} changed while it was sent: {changed}")
 
 
 def _opened(media: Media) -> FileIO:

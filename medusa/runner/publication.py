@@ -58,7 +58,7 @@ def _raise_if_called_off(life: StepLife, cause: Failure | None) -> None:
     """Nothing is sent any more once someone asked for the end, not even what could not double."""
     life.raise_if_stopped()
     if life.stopping:
-        raise PlatformError(unknown(cause))
+        raise PlatformError(unknown(life, cause))
 
 
 async def _recover(life: StepLife, failure: Failure) -> None:
@@ -68,7 +68,7 @@ async def _recover(life: StepLife, failure: Failure) -> None:
     except PlatformError as error:
         if life.step.intent is None:
             raise
-        raise PlatformError(unknown(error.failure)) from None
+        raise PlatformError(unknown(life, error.failure)) from None
 
 
 def _raise_if_expired(life: StepLife, spec: StepSpec, made: dict[str, Receipt]) -> None:
@@ -131,26 +131,27 @@ async def _find(life: StepLife, publisher: PublisherPort, intent: Intent, cause:
             found = await life.read(partial(publisher.find, intent=intent, looks=looks))
         except PlatformError as error:
             _log.info("step %s cannot be looked for: %s", life.step.name, error)
-            raise PlatformError(unknown(cause or error.failure)) from None
+            raise PlatformError(unknown(life, cause or error.failure)) from None
         looks += 1
         if found is Verdict.ABSENT and life.now() < intent.send_by:
             found = LookAgain(intent.send_by - life.now(), "making sure that nothing was published")
         if isinstance(found, LookAgain):
             if life.stopping:
-                raise PlatformError(unknown(cause))
+                raise PlatformError(unknown(life, cause))
             await life.pause(life.now() + found.after_s, found.note)
         elif found is Verdict.UNKNOWN:
-            raise PlatformError(unknown(cause))
+            raise PlatformError(unknown(life, cause))
         else:
             return found
 
 
-def unknown(cause: Failure | None) -> Failure:
-    """It may be out, and nobody can tell."""
+def unknown(life: StepLife, cause: Failure | None) -> Failure:
+    """It may be out, and nobody can tell: the user has to look."""
     because = f" ({cause.said})" if cause else ""
     return Failure(
         FailureKind.OUTCOME_UNKNOWN,
         f"it was sent, but whether it got through is not known{because}",
         cause.code if cause else "",
-        todo="Look on the platform before you publish it again: Medusa does not send it a second time by itself.",
+        todo=f"Look at {life.ports.adapters.site(life.target)}, then say what you found: medusa resolve {life.task_id} "
+        "--posted ID, or --not-posted. Until then Medusa does not send it a second time.",
     )

@@ -38,7 +38,7 @@ class StepLife:
         self.ports = ports
         self.step = step
         self._workers = workers
-        self._task_id = task_id
+        self.task_id = task_id
         self._epoch = epoch
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
@@ -54,7 +54,7 @@ class StepLife:
     def change(self, step: Step, *, announce: bool = True) -> None:
         """The one place where the step changes: a rule was applied, now it is saved."""
         self.step = step
-        self.ports.repository.save_step(self._task_id, step, self._epoch, announce)
+        self.ports.repository.save_step(self.task_id, step, self._epoch, announce)
         if self._called_off and not self.may_be_out:
             self._stop.set()
 

@@ -85,7 +85,7 @@ class StepRun:
             return
         sure = failure.no_effect or failure.kind in (FailureKind.REJECTED, FailureKind.OUTCOME_UNKNOWN)
         if life.step.committed and not sure:
-            failure = unknown(failure)
+            failure = unknown(life, failure)
         life.change(pipeline.failed(life.step, failure, life.now()))
 
     async def _carry_out(self, task: Task) -> Receipt:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from medusa.domain import pipeline
+from medusa.domain.etag import difference
 from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformError
 from medusa.domain.ports import UploaderPort
 from medusa.domain.task import Task
@@ -70,8 +71,9 @@ async def _advance(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: C
 
 
 async def _check_unchanged(life: StepLife, media: Media) -> None:
-    if await life.work(partial(life.ports.probe.etag, media)) != media.etag:
-        raise MediaChanged(f"{media.name} is no longer the file that this task began with")
+    changed = difference(media.etag, await life.work(partial(life.ports.probe.etag, media)))
+    if changed:
+        raise MediaChanged(f"{media.name} has changed since this task began: {changed}")
 
 
 def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:

@@ -260,3 +260,15 @@ def test_an_unsendable_token_is_said_in_words(make_medusa: MakeMedusa, sandbox: 
     assert reply["failed_platform"] == "vimeo"
     assert "tökén" not in reply["error"]
     assert "characters" in reply["error"]
+
+
+def test_files_that_are_not_there_are_named_beside_all_that_is_wrong(medusa: MedusaCore, tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    asked = {
+        "youtube": {"titel": "x", "thumbnail": missing, "captions": [{"file": missing, "language": "en", "nam": ""}]},
+        "vimeo": {"privacy": "secret", "thumbnail": missing, "texttracks": [{"file": missing}]},
+    }
+    problems = medusa.validate(SAMPLE, ["youtube", "vimeo"], asked)
+    absent = [problem.path for problem in problems if problem.says == f"there is no file {missing}"]
+    assert absent == ["youtube.thumbnail", "youtube.captions[0].file", "vimeo.thumbnail", "vimeo.texttracks[0].file"]
+    assert {"youtube.titel", "youtube.captions[0].nam", "vimeo.privacy"} < {problem.path for problem in problems}

@@ -210,6 +210,16 @@ def test_retry_does_not_send_what_may_be_out(unknown_post: tuple[MedusaCore, str
     assert operations(sandbox, "facebook").count("feed.create") == 1
 
 
+def test_it_is_told_where_to_look_and_how_to_say_what_was_found(
+    unknown_post: tuple[MedusaCore, str], sandbox: Sandbox
+) -> None:
+    core, task_id = unknown_post
+    page = sandbox.state()["facebook"]["page"]["id"]
+    said = core.get_task_status(task_id)["error"]
+    assert f"Look at https://www.facebook.com/{page}, " in said
+    assert f"medusa resolve {task_id} --posted ID, or --not-posted" in said
+
+
 def test_who_found_the_post_says_so(unknown_post: tuple[MedusaCore, str], sandbox: Sandbox) -> None:
     core, task_id = unknown_post
     core.resolve(task_id, posted="1_2")

@@ -366,7 +366,7 @@ def test_a_file_that_is_gone_or_another_is_still_sent_as_it_was(
     ("change", "says"),
     [
         (delete, "large.mp4 cannot be read: no such file or directory"),
-        (replace, "large.mp4 is no longer the file that this task began with"),
+        (replace, "large.mp4 has changed since this task began: its "),
     ],
 )
 def test_an_upload_does_not_go_on_with_another_file(

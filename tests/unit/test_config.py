@@ -67,7 +67,7 @@ class PageAccount:
 
 
 def described(name: str, display: str, account: type, login: str = "") -> Platform:
-    return Platform(name, display, account, no_rules, "", lambda _: (), login)
+    return Platform(name, display, account, no_rules, "", lambda _: (), lambda _: "", login)
 
 
 def no_rules(account: Any, ready: Ready) -> Any:

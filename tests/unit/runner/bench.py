@@ -105,6 +105,9 @@ class Targets:
         adapter = self.adapters[key]
         return adapter if hasattr(adapter, "renew") else None
 
+    def site(self, key: str) -> str:
+        return "the studio"
+
     def scopes(self, key: str) -> tuple[str, ...]:
         return ("fake:studio",)
 

@@ -12,7 +12,7 @@ import pytest
 
 from medusa.domain.failures import MediaChanged, MediaError, Stopped
 from medusa.domain.values import Media, Span
-from medusa.runner.body import FileBody
+from medusa.runner.body import LAST_BLOCK, FileBody
 
 CONTENT = bytes(range(100))
 
@@ -22,6 +22,7 @@ class Film:
     """A file, and what its bodies tell."""
 
     path: Path
+    content: bytes = CONTENT
     media: Media = field(init=False)
     takes: list[int] = field(default_factory=list)
     """How much was asked for, each time."""
@@ -32,7 +33,7 @@ class Film:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.path.write_bytes(CONTENT)
+        self.path.write_bytes(self.content)
         status = self.path.stat()
         self.media = Media(str(self.path), status.st_size, f"{status.st_size}:{status.st_mtime_ns}:hash")
 
@@ -65,6 +66,13 @@ def test_it_gives_its_span_and_no_more(film: Film, start: int, stop: int, block:
     assert read(body, block) == CONTENT[start:stop]
     assert body.offset == stop
     body.close()
+
+
+def test_the_last_block_is_small_however_much_is_asked_for(tmp_path: Path) -> None:
+    """Only in it is there doubt whether an upload took effect, so that of a small file too it is not all."""
+    film = Film(tmp_path / "film.mp4", bytes(range(256)) * 64, grain=256 * 1024)
+    assert read(film.body(0, 16384), 256 * 1024) == film.content
+    assert film.lasts == [16384 - LAST_BLOCK]
 
 
 def test_the_last_block_is_announced_before_it_is_given(film: Film) -> None:

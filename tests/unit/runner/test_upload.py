@@ -278,13 +278,13 @@ def test_another_file_in_its_place_is_not_sent(bench: Bench) -> None:
 
     def replaced(media):  # type: ignore[no-untyped-def]  # the very signature of ProbePort.etag
         looks.append(1)
-        return checked(media) if len(looks) < 4 else "another:one:altogether"
+        return checked(media) if len(looks) < 4 else "7:1:another"
 
     bench.ports.probe.etag = replaced  # type: ignore[method-assign]  # the test stands in between
     failure = step(bench.publish(VIDEO), "video").failure
     assert failure is not None
     assert (failure.kind, failure.code) == (FailureKind.REJECTED, "media")
-    assert "no longer the file" in failure.said
+    assert "changed since this task began: its size went from 163,840 to 7 bytes" in failure.said
     assert platform.videos == []
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from medusa.adapters.platforms.facebook import limits
-from medusa.adapters.platforms.facebook.account import FacebookAccount, scope
+from medusa.adapters.platforms.facebook.account import SITE, FacebookAccount, scope
 from medusa.adapters.platforms.facebook.rules import FacebookRules
 from medusa.domain.platform import Platform
 
 
 def _scopes(account: FacebookAccount) -> tuple[str, ...]:
     return (scope(account),)
+
+
+def _site(account: FacebookAccount) -> str:
+    return f"{SITE}/{account.page_id}"
 
 
 PLATFORM = Platform(
@@ -19,6 +23,7 @@ PLATFORM = Platform(
     rules=FacebookRules,
     adapter="medusa.adapters.platforms.facebook.adapter:FacebookPublisher",
     scopes=_scopes,
+    site=_site,
     abilities=("post", "link", "photo", "native video", "reel", "resumable", "scheduled", "targeting"),
     limits={
         "message": f"{limits.MESSAGE_CHARS} characters",

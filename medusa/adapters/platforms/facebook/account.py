@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+SITE: Final = "https://www.facebook.com"
+"""Where people look at a Page."""
 
 
 @dataclass(frozen=True, slots=True)

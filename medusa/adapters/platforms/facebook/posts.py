@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from medusa.adapters.platforms.facebook import limits
+from medusa.adapters.platforms.facebook.account import SITE
 from medusa.adapters.platforms.facebook.api import Api, Made
 from medusa.adapters.platforms.facebook.asked import first_url
 from medusa.adapters.platforms.facebook.errors import graph_error, not_understood
@@ -16,7 +17,6 @@ from medusa.adapters.platforms.facebook.wire import (
     LISTED_FIELDS,
     LISTED_LIMIT,
     POSTED_FIELDS,
-    SITE,
     Listed,
     listed,
     posted,

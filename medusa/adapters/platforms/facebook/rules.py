@@ -78,6 +78,10 @@ class FacebookRules:
         fields.only(KEYS)
         return tuple(fields.problems) or tuple(self._steps(asked, form, post, alt_text))
 
+    def files(self, fields: Json) -> Iterator[tuple[str, str]]:  # noqa: ARG002  # the port's
+        """None: a post has the request's own media or nothing."""
+        yield from ()
+
     def check(self, specs: tuple[StepSpec, ...]) -> Problem | None:
         """Whether the photo, the video or the reel is one that Facebook takes."""
         return next((Problem("attach_media", says) for spec in specs for says in _misfits(spec)), None)

@@ -11,13 +11,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from medusa.adapters.http import Request
-from medusa.adapters.platforms.facebook.account import FacebookAccount
+from medusa.adapters.platforms.facebook.account import SITE, FacebookAccount
 from medusa.adapters.platforms.facebook.auth import signature
 from medusa.adapters.platforms.facebook.multipart import Multipart
 from medusa.domain.ports import Body
 from medusa.domain.values import Json, Receipt, Span
 
-SITE: Final = "https://www.facebook.com"
 POSTED_FIELDS: Final = "id,permalink_url"
 """What the reply to a new post is to carry: read-after-write (facts: Meta 2.1)."""
 LISTED_FIELDS: Final = "id,message,created_time,permalink_url,attachments{unshimmed_url,target{id}}"

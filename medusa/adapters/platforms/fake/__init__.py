@@ -23,6 +23,7 @@ PLATFORM = Platform(
     rules=FakeRules,
     adapter="medusa.adapters.platforms.fake.adapter:FakePublisher",
     scopes=lambda account: (f"fake:{account.name}",),
+    site=lambda account: f"the studio {account.name}",
     abilities=("video", "thumbnail", "post", "comment"),
     limits={"title": "100 characters", "message": "280 characters"},
     gives="post_id",

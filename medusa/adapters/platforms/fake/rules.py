@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medusa.domain.policy import Ready
-from medusa.domain.request import Asked
+from medusa.domain.request import Asked, named_files
 from medusa.domain.task import PREFLIGHT_STEP
 from medusa.domain.template import literal, render
-from medusa.domain.values import Media, MediaKind, Problem, StepSpec
+from medusa.domain.values import Json, Media, MediaKind, Problem, StepSpec
 
 TITLE_LIMIT = 100
 MESSAGE_LIMIT = 280
@@ -53,6 +53,9 @@ class FakeRules:
         first = StepSpec(PREFLIGHT_STEP, "", verb="Checking")
         steps = (first, *self._hosting(asked), *_posting(asked))
         return tuple(replace(step, key=f"{asked.key}:{step.name}") for step in steps)
+
+    def files(self, fields: Json) -> Iterator[tuple[str, str]]:
+        return named_files(fields, "thumbnail")
 
     def check(self, specs: tuple[StepSpec, ...]) -> Problem | None:
         media = next((spec.media for spec in specs if spec.name == "video"), None)

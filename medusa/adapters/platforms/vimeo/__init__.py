@@ -11,6 +11,10 @@ def _scopes(account: VimeoAccount) -> tuple[str, ...]:
     return (scope(account),)
 
 
+def _site(_account: VimeoAccount) -> str:
+    return "https://vimeo.com/manage/videos"
+
+
 PLATFORM = Platform(
     name="vimeo",
     display="Vimeo",
@@ -18,6 +22,7 @@ PLATFORM = Platform(
     rules=VimeoRules,
     adapter="medusa.adapters.platforms.vimeo.adapter:VimeoUploader",
     scopes=_scopes,
+    site=_site,
     abilities=("video", "resumable", "privacy", "password", "thumbnail", "text tracks", "tags", "wait until playable"),
     limits={
         "title": f"{NAME_LIMIT} characters",

@@ -9,9 +9,9 @@ from typing import Any, Final
 from medusa.adapters.platforms.vimeo.account import VimeoAccount
 from medusa.adapters.platforms.vimeo.fields import Fields
 from medusa.domain.policy import Ready
-from medusa.domain.request import Asked
+from medusa.domain.request import Asked, named_files
 from medusa.domain.template import literal
-from medusa.domain.values import Media, MediaKind, Problem, StepSpec
+from medusa.domain.values import Json, Media, MediaKind, Problem, StepSpec
 
 NAME_LIMIT: Final = 128
 """Characters (facts: Vimeo, Metadata; unverified)."""
@@ -82,6 +82,10 @@ class VimeoRules:
         )
         _check_whole(fields, asked)
         return tuple(fields.problems) or specs
+
+    def files(self, fields: Json) -> Iterator[tuple[str, str]]:
+        """The thumbnail and the text tracks."""
+        return named_files(fields, "thumbnail", "texttracks")
 
     def check(self, specs: tuple[StepSpec, ...]) -> Problem | None:
         """Whether the video is a video, the thumbnail an image, and a text track neither."""

@@ -6,6 +6,11 @@ from medusa.adapters.platforms.youtube.account import YouTubeAccount, scopes
 from medusa.adapters.platforms.youtube.rules import LIMITS, YouTubeRules
 from medusa.domain.platform import Platform
 
+
+def _site(_account: YouTubeAccount) -> str:
+    return "https://studio.youtube.com"
+
+
 PLATFORM = Platform(
     name="youtube",
     display="YouTube",
@@ -13,6 +18,7 @@ PLATFORM = Platform(
     rules=YouTubeRules,
     adapter="medusa.adapters.platforms.youtube.adapter:YouTubeUploader",
     scopes=scopes,
+    site=_site,
     login="medusa.adapters.platforms.youtube.login:login",
     abilities=(
         "video (resumable)",

@@ -14,8 +14,8 @@ from medusa.adapters.platforms.youtube.fields import (
     problems,
 )
 from medusa.domain.policy import Ready
-from medusa.domain.request import Asked
-from medusa.domain.values import Media, MediaKind, Problem, StepSpec
+from medusa.domain.request import Asked, named_files
+from medusa.domain.values import Json, Media, MediaKind, Problem, StepSpec
 
 VIDEO_BYTES = 274_877_906_944
 """256 GiB (facts: discovery document, videos.insert)."""
@@ -48,6 +48,10 @@ class YouTubeRules:
     def plan(self, asked: Asked) -> tuple[StepSpec, ...] | tuple[Problem, ...]:
         """preflight, video, thumbnail, captions.N, playlist.N, ready: those that were asked for."""
         return problems(asked) or tuple(self._steps(asked))
+
+    def files(self, fields: Json) -> Iterator[tuple[str, str]]:
+        """The thumbnail and the captions."""
+        return named_files(fields, "thumbnail", "captions")
 
     def check(self, specs: tuple[StepSpec, ...]) -> Problem | None:
         """What is wrong with the files, now that they were looked at."""
