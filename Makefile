@@ -6,7 +6,7 @@ PYTEST_ARGS ?=
 SUPPORTED := 3.11 3.12 3.13
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench clean
+.PHONY: help demo test soak test-all check format bench clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -16,6 +16,9 @@ demo: $(VENV)/.runtime  ## publish a real video to YouTube, Vimeo and Facebook, 
 
 test: $(VENV)/.dev  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+soak: $(VENV)/.dev  ## the long forms of the tests that strike real processes: 500 kills, true waits (15 minutes)
+	@MEDUSA_SOAK=1 $(BIN)/pytest -n 2 --dist loadfile --capture=no -rA tests/e2e $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## lint, types, import rules, generated files
 	@$(BIN)/ruff check .

@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+SOAK = os.environ.get("MEDUSA_SOAK") == "1"
+"""Whether tests take their long forms, as `make soak` has it."""
+
 
 def require(condition: object, what: str) -> None:
     """Skip the test unless `condition` holds; `what` says, in one line, what to install.

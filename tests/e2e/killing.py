@@ -1,137 +1,161 @@
-"""A task in a process of its own that dies by SIGKILL at the k-th request, and fresh processes that go on with it."""
+"""A task whose process dies by SIGKILL at some instant, and fresh processes that go on with it."""
 
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
-import subprocess
-import sys
-import textwrap
+import signal
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from medusa.sandbox import Sandbox
+from tests.e2e.child import Answer, Order
+from tests.e2e.instants import Instant, Kind
+from tests.e2e.processes import Processes
 
 MIB = 1024 * 1024
-SIZE = 6 * MIB
-WITHIN_S = 60.0
-"""Far more than a process needs: one that hangs fails the test."""
-KEY = "talk-1"
+SIZE = 4 * MIB
 ASKED: dict[str, dict[str, Any]] = {
     "youtube": {"title": "Talk", "privacy": "unlisted"},
     "vimeo": {"title": "Talk"},
     "facebook": {"message": "Look: {youtube_url}"},
     "native": {"message": "Here in full", "attach_media": True},
 }
-CHILD = textwrap.dedent(
-    """
-    import json, sys
-    from medusa import MedusaCore, container
-    from medusa.adapters.platforms.facebook import limits, reads
-    from medusa.adapters.platforms.vimeo import video as vimeo_video
-    from medusa.adapters.platforms.youtube import ready, video
+UPLOADS = (("youtube", "video.bytes"), ("vimeo", "tus.patch"), ("facebook", "video.transfer"))
+OPTIONS: dict[str, Any] = {"processing_s": 0.0, "facebook_window": MIB // 8}
+"""Facebook stores whole windows only: here they grow to 1 MiB."""
 
-    limits.READ_LAG_S, reads.POLLS_S = (0.0, 0.0), (0.0,)  # the sandbox shows everything at once
-    vimeo_video.LISTED_AFTER_S = video.LONGEST_WAIT_S = ready.LONGEST_WAIT_S = 0.0
-    container.Container.ports.add_kwargs(send_within_s=0.3)
 
-    config, act, *given = sys.argv[1:]
-    medusa = MedusaCore(config_file=config)
-    if act == "publish":
-        media, asked, key = given
-        asked = json.loads(asked)
-        medusa.publish_async(media_file=media, platforms=list(asked), metadata=asked, idempotency_key=key)
-    (task,) = medusa.list_tasks()
-    if act == "settle":
-        medusa.resolve(task.id, posted=given[0] or None)
-    reply = medusa.wait(task.id)
-    unsure = [step.target for step in medusa.get_task(task.id).steps
-              if step.failure and step.failure.kind.name == "OUTCOME_UNKNOWN"]
-    print(json.dumps([reply, unsure]))
-    medusa.close()
-    """
-)
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The `number`-th request of an operation, which the sandbox holds up while the process dies."""
+
+    platform: str
+    operation: str
+    number: int
+    offset: int | None = None
+    """After so many bytes of its body; None: after it was done, before its reply."""
+
+    def __str__(self) -> str:
+        where = "before the reply of" if self.offset is None else f"{self.offset:,} bytes into"
+        return f"{where} {self.platform} {self.operation} {self.number}"
+
+    def fault(self) -> dict[str, Any]:
+        """What holds it up."""
+        held = {"platform": self.platform, "operation": self.operation, "skip": self.number - 1}
+        if self.offset is None:
+            return {**held, "kind": "delay", "seconds": 60.0}
+        return {**held, "kind": "stall", "after": self.offset}
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """When the process dies."""
+    """When the process dies; and when the next one does, if it does."""
 
-    request: int
-    """It is killed once so many requests have arrived."""
-    fault: dict[str, Any] | None = None
-    """What holds this request up meanwhile, so that the kill hits a certain place of it."""
+    at: Instant | Held
+    again: Instant | None = None
 
     def __str__(self) -> str:
-        return f"request {self.request}, {self.fault or 'on arrival'}"
+        return f"{self.at}, then {self.again}" if self.again else str(self.at)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What was there after the last process."""
 
-    kill: Kill
-    struck: str
-    """What the request was that the process died at; empty if it had ended before."""
-    replies: tuple[dict[str, Any], ...]
-    unsure: tuple[str, ...]
-    """Targets whose post was settled by hand, as a user would, by looking at the platform."""
+    kill: Kill | None
+    deaths: int
+    answer: Answer
+    """The last process's."""
+    settled: dict[str, str]
+    """Posts of unknown outcome that were settled by hand, by target: the id, or "" for one that was not there."""
     exist: dict[str, int]
     sent_again: int
-    """Bytes of media that reached the platform more than once, and what is around them."""
+    """Bytes of media that reached a platform more than once, and what is around them."""
 
 
 class Bench:
-    """One sandbox, and a folder with a config, a media file and the file of tasks, anew for each task."""
+    """One sandbox; and a folder with a config, a media file and the file of tasks, anew for each task."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._runs = 0
-        self.sandbox = Sandbox(options={"processing_s": 0.0})
+        self.sandbox = Sandbox(options=OPTIONS)
+        self._processes = Processes()
 
-    def kill(self, kill: Kill | None) -> Outcome:
-        """Publish, die, go on; without `kill`, publish only."""
+    def __enter__(self) -> Bench:
+        self.sandbox.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._processes.__exit__(kind, error, _)
+        self.sandbox.close()
+
+    def run(self, kill: Kill | None = None) -> Outcome:
+        """Publish, die, go on, and settle what nobody knows."""
         self.sandbox.reset()
-        folder = self._folder()
-        publishing = _child(folder, "publish", str(folder / "talk.mp4"), json.dumps(ASKED), KEY)
-        struck = self._strike(publishing, kill) if kill else ""
-        self.sandbox.clear_faults()
-        replies = [_said(publishing)] if not struck else [_said(_child(folder, "resume"))]
-        unsure: list[str] = []
-        while replies[-1][1] and len(unsure) < len(ASKED):
-            unsure += replies[-1][1]
-            replies.append(_said(_child(folder, "settle", self._found(replies[-1][1][0]))))
-        told = tuple(reply for reply, _ in replies)
-        return Outcome(kill or Kill(0), struck, told, tuple(unsure), self._exist(), self._sent() - 3 * _size(folder))
+        order, deaths, answers = self._order(), 0, list[Answer]()
+        for at in (kill.at, kill.again) if kill else ():
+            if at and (answer := self._struck(order, at)):
+                answers.append(answer)
+                break
+            deaths += at is not None
+        if not answers:
+            answers.append(self._whole(order))
+        settled: dict[str, str] = {}
+        while answers[-1].unsure and len(settled) < len(ASKED):
+            target = answers[-1].unsure[0]
+            settled[target] = self._found(target)
+            answers.append(self._whole(replace(order, settle=[settled[target]])))
+        sent_again = self._received() - len(UPLOADS) * Path(order.media).stat().st_size
+        return Outcome(kill, deaths, answers[-1], settled, self._exist(), sent_again)
 
-    def _strike(self, process: subprocess.Popen[str], kill: Kill) -> str:
-        if kill.fault:
-            self.sandbox.fault(platform="*", operation="*", skip=kill.request - 1, **kill.fault)
-        while process.poll() is None:
+    def _whole(self, order: Order) -> Answer:
+        answer = self._processes.carry_out(self._out(order))
+        assert answer is not None
+        return answer
+
+    def _struck(self, order: Order, at: Instant | Held) -> Answer | None:
+        """The process's answer, if it has ended before it was to die."""
+        order = self._out(order)
+        if isinstance(at, Instant):
+            return self._processes.carry_out(replace(order, at=at))
+        self.sandbox.fault(**at.fault())
+        pid = self._processes.start(order)
+        while not self._processes.has_ended():
             try:
-                self.sandbox.wait_for("*", "*", count=kill.request, timeout=1.0)
+                self.sandbox.wait_for(at.platform, at.operation, count=at.number, timeout=1.0)
             except TimeoutError:
                 continue
-            self._until_held_up(kill)
-            process.kill()
-            process.communicate()
-            record = self.sandbox.log()[kill.request - 1]
-            return f"{record['platform']} {record['operation']}"
-        return ""
+            self._until_held_up(at)
+            os.kill(pid, signal.SIGKILL)
+            break
+        self.sandbox.clear_faults()
+        return self._processes.answer(order, pid)
 
-    def _until_held_up(self, kill: Kill) -> None:
-        """Until the request has come as far as its fault lets it."""
+    def _until_held_up(self, at: Held) -> None:
+        """Until the request has come as far as its fault lets it; no longer than a while, for some are shorter."""
         deadline = time.monotonic() + 2.0
-        while kill.fault and time.monotonic() < deadline:
-            record = self.sandbox.log()[kill.request - 1]
+        while time.monotonic() < deadline:
+            record = [one for one in self.sandbox.log() if _is_of(one, at.platform, at.operation)][at.number - 1]
             length = int(record["headers"].get("content-length", 0))
-            if record["received"] >= min(length, kill.fault.get("after", length)):
+            if record["received"] >= min(length, length if at.offset is None else at.offset):
                 return
 
-    def _folder(self) -> Path:
+    def _out(self, order: Order) -> Order:
+        """The same, with a file of its own for what it prints."""
+        self._runs += 1
+        return replace(order, out=str(Path(order.config).with_name(f"out-{self._runs}")))
+
+    def _order(self) -> Order:
         self._runs += 1
         folder = self._directory / str(self._runs)
         folder.mkdir(parents=True)
@@ -140,8 +164,8 @@ class Bench:
         patience = {"base_s": 0.01, "cap_s": 0.02, "offline_s": 0.02}
         config["medusa"] = {"engine": {"path": str(folder / "tasks.db")}, "retry": patience}
         (folder / "config.json").write_text(json.dumps(config))
-        _media(folder / "talk.mp4")
-        return folder
+        make_media(folder / "talk.mp4")
+        return Order(str(folder / "config.json"), "", str(folder / "talk.mp4"), ASKED, "talk-1")
 
     def _found(self, target: str) -> str:
         """The post's id, as a person finds it on the Page; empty if it is not there."""
@@ -162,35 +186,54 @@ class Bench:
             "posts": len(posts),
         }
 
-    def _sent(self) -> int:
-        return sum(record["received"] for record in self.sandbox.log() if record["received"] > 65_536)
+    def _received(self) -> int:
+        records = self.sandbox.log()
+        return sum(one["received"] for one in records for upload in UPLOADS if _is_of(one, *upload))
 
 
-def _media(path: Path) -> None:
+def _is_of(record: dict[str, Any], platform: str, operation: str) -> bool:
+    return bool((record["platform"], record["operation"]) == (platform, operation))
+
+
+def kills(answer: Answer, log: list[dict[str, Any]], count: int) -> Iterator[Kill]:
+    """Spread over a whole task: half of them around its lines, exchanges and sends, half within its requests.
+
+    `answer`, `log`: of a task that nobody has killed. Every fifth time the next process dies as well.
+    """
+    chance = random.Random(count)
+    instants = list(_instants(answer.passed))
+    requests = list(_numbered(log))
+    uploads = [one for one in requests if (one.platform, one.operation) in UPLOADS]
+    sizes = {one: int(record["headers"].get("content-length", 0)) for one, record in zip(requests, log, strict=True)}
+    for n in range(count):
+        at: Instant | Held = instants[n * len(instants) // count]
+        if n % 4 == 1:
+            at = requests[n * len(requests) // count]
+        elif n % 4 == 3:
+            at = chance.choice(uploads)
+            at = replace(at, offset=chance.randrange(sizes[at]))
+        again = Instant("line", chance.randint(1, 8), chance.choice(("before", "after"))) if n % 5 == 2 else None
+        yield Kill(at, again)
+
+
+def _instants(passed: list[Kind]) -> Iterator[Instant]:
+    for place, kind in enumerate(passed):
+        number = passed[: place + 1].count(kind)
+        yield from (Instant(kind, number, "before"), Instant(kind, number, "after"))
+
+
+def _numbered(log: list[dict[str, Any]]) -> Iterator[Held]:
+    seen: Counter[tuple[str, str]] = Counter()
+    for record in log:
+        name = record["platform"], record["operation"]
+        seen[name] += 1
+        yield Held(*name, seen[name])
+
+
+def make_media(path: Path) -> None:
     """The sample, and a hole that says `free`: more than one block of every platform."""
     with resources.as_file(resources.files("medusa") / "sandbox" / "sample.mp4") as sample:
         shutil.copyfile(sample, path)
     with path.open("ab") as end:
         end.write((1).to_bytes(4, "big") + b"free" + SIZE.to_bytes(8, "big"))
         end.truncate(end.tell() + SIZE - 16)
-
-
-def _size(folder: Path) -> int:
-    return (folder / "talk.mp4").stat().st_size
-
-
-def _child(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", CHILD, str(folder / "config.json"), *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def _said(process: subprocess.Popen[str]) -> tuple[dict[str, Any], list[str]]:
-    """The last reply, and the targets whose outcome is unknown. Raises AssertionError when it did not end well."""
-    try:
-        out, errors = process.communicate(timeout=WITHIN_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise AssertionError(f"it has not ended: {process.communicate()}") from None
-    assert (process.returncode, errors) == (0, ""), errors
-    reply, unsure = json.loads(out)
-    return reply, unsure
