@@ -6,7 +6,7 @@ PYTEST_ARGS ?=
 SUPPORTED := 3.11 3.12 3.13
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak test-all check format bench clean
+.PHONY: help demo test soak test-all check format proto bench clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,16 @@ format: $(VENV)/.dev  ## put the code into shape, and make the generated files a
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 	@$(BIN)/python -m tests.drift --write
+
+proto: $(VENV)/.dev proto/node_modules  ## judge the daemon's API, compare it with what was, and make its stubs anew
+	@cd proto && node_modules/.bin/buf lint
+	@cd proto && node_modules/.bin/buf breaking --against baseline.binpb
+	@$(BIN)/python -m tests.drift --write
+	@cd proto && node_modules/.bin/buf build -o baseline.binpb
+
+proto/node_modules: proto/package-lock.json
+	@cd proto && npm ci --silent --no-audit --no-fund
+	@touch $@
 
 bench: $(VENV)/.dev  ## memory and start-up figures, as ratios
 	@$(BIN)/python -m bench

@@ -20,11 +20,12 @@ from medusa.domain import pipeline
 from medusa.domain.failures import ConfigError, InvalidRequest
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
-from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, status_reply
+from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, TaskStatus, status_reply
 from medusa.domain.values import Media, Problem
 
 if TYPE_CHECKING:
     from medusa.container import Container
+    from medusa.domain.policy import RetryPolicy
     from medusa.domain.ports import TaskRepositoryPort
 
 MediaFile = str | PathLike[str]
@@ -180,10 +181,22 @@ class MedusaCore:
         self._engine.check_process()
         return self._repository.get(task_id)
 
-    def list_tasks(self, limit: int = 100, before: str | None = None) -> tuple[Task, ...]:
-        """Tasks, newest first, at most `limit`, older than the task `before`."""
+    def list_tasks(
+        self,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        status: TaskStatus | None = None,
+        target: str | None = None,
+        since: float | None = None,
+    ) -> tuple[Task, ...]:
+        """Tasks, newest first, at most `limit`, older than the task `before`.
+
+        Only those in that status, with that target, created at that time (epoch seconds) or later. Raises TaskNotFound
+        when there is no task `before`.
+        """
         self._engine.check_process()
-        return self._repository.recent(limit, before)
+        return self._repository.recent(limit, before, status=status, target=target, since=since)
 
     def wait(self, task_id: str, timeout: float | None = None) -> dict[str, Any]:
         """The task's last status reply, once it has ended. Raises TimeoutError after `timeout` seconds."""
@@ -242,6 +255,12 @@ class MedusaCore:
                 yield task
         finally:
             left.set()
+
+    def patience(self, target: str | None) -> RetryPolicy:
+        """How long Medusa keeps trying for a target; None: for what belongs to no target."""
+        settings = self._container.settings()
+        configured = settings.targets.get(target) if target else None
+        return configured.retry if configured else settings.retry
 
     # ------------------------------------------------------------ life
 

@@ -1,15 +1,21 @@
-"""What is generated from the code and kept in the repository: `make check` compares, `make format` writes it anew."""
+"""What is generated and kept in the repository: `make check` compares, `make format` writes it anew."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from medusa.adapters.registry import ALL
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 BEGIN = "<!-- platforms: generated from the registry by `make format` -->\n"
 END = "<!-- /platforms -->\n"
+STUBS = Path("medusa/daemon/pb")
 
 
 def table() -> str:
@@ -30,16 +36,34 @@ def written_anew(text: str) -> str:
     return before + BEGIN + table() + END + after
 
 
+def stubs() -> dict[Path, str]:
+    """The Python stubs of the daemon's API."""
+    plugins = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
+    with tempfile.TemporaryDirectory() as out:
+        # the mapped folder makes protoc write package imports
+        inputs = [f"-I{STUBS}={ROOT / 'proto/medusa/v1'}", str(STUBS / "medusa.proto")]
+        wanted = ["--python_out", "--grpc_python_out", "--mypy_out=quiet:", "--mypy_grpc_out=quiet:"]
+        outputs = [f"{flag}{out}" if flag.endswith(":") else f"{flag}={out}" for flag in wanted]
+        subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *inputs, *outputs], env=plugins, check=True)
+        made = sorted((Path(out) / STUBS).iterdir())
+        return {ROOT / STUBS / file.name: file.read_text(encoding="utf-8") for file in made}
+
+
+def drifted(fresh: Mapping[Path, str]) -> list[Path]:
+    """The files that are not as they would be made now."""
+    return [file for file, text in fresh.items() if not file.is_file() or file.read_text(encoding="utf-8") != text]
+
+
 def main() -> int:
     """0 when nothing has drifted, or after `--write`."""
-    text = README.read_text(encoding="utf-8")
-    fresh = written_anew(text)
+    fresh = {README: written_anew(README.read_text(encoding="utf-8")), **stubs()}
     if "--write" in sys.argv:
-        README.write_text(fresh, encoding="utf-8")
-    elif fresh != text:
-        print("README.md: the table of platforms is not what the registry says: run `make format`")
-        return 1
-    return 0
+        for file in drifted(fresh):
+            file.write_text(fresh[file], encoding="utf-8")
+        return 0
+    for file in drifted(fresh):
+        print(f"{file.relative_to(ROOT)} is not what it would be generated as now: run `make format`")
+    return 1 if drifted(fresh) else 0
 
 
 if __name__ == "__main__":

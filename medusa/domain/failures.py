@@ -86,6 +86,10 @@ class TaskConflict(MedusaError):
     """The task's present state does not allow this."""
 
 
+class IdempotencyConflict(TaskConflict):
+    """The idempotency key belongs to a task that was asked for something else."""
+
+
 class PlatformError(MedusaError):
     """An adapter's way to end a call: carries the Failure."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import dropwhile, islice
 
 from medusa.adapters.repositories.secrets import forgotten
-from medusa.domain.failures import TaskConflict, TaskNotFound
+from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskNotFound
 from medusa.domain.task import Step, Task, TaskStatus
 
 
@@ -207,7 +207,8 @@ class MemoryRepository:
         """The task that was made with this key."""
         row = self._rows[self._keys[key]]
         if row.fingerprint != fingerprint:
-            raise TaskConflict(f"the idempotency key {key!r} was used with other content, for task {row.born.id}")
+            said = f"the idempotency key {key!r} was used with other content, for task {row.born.id}"
+            raise IdempotencyConflict(said)
         return row.born.id
 
     def _newest(self, before: str | None) -> Iterator[Task]:

@@ -12,7 +12,7 @@ from medusa.adapters.repositories.sql.database import Connection
 from medusa.adapters.repositories.sql.holders import Holders
 from medusa.adapters.repositories.sql.retention import Retention, drop
 from medusa.adapters.repositories.sql.rows import Standing, StepRows, standing
-from medusa.domain.failures import TaskConflict, TaskNotFound
+from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskNotFound
 from medusa.domain.task import Step, Task, TaskStatus
 
 Wish = Literal["cancel_asked", "paused"]
@@ -37,7 +37,7 @@ class Changes:
         if known is not None:
             if known[1] != fingerprint:
                 said = f"the idempotency key {key!r} was used with other content, for task {known[0]}"
-                raise TaskConflict(said)
+                raise IdempotencyConflict(said)
             return str(known[0])
         if connection.row("SELECT 1 FROM tasks WHERE id = ?", task.id):
             raise TaskConflict(f"there is a task {task.id!r} already")

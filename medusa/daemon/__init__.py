@@ -1,0 +1,1 @@
+"""medusad: the daemon that any language can talk to."""

@@ -1,0 +1,90 @@
+"""What a caller asks for, as the core's arguments; and what is wrong with it, by the message's own field names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from medusa.daemon.convert import plain
+from medusa.daemon.pb import medusa_pb2 as pb
+from medusa.domain.failures import InvalidRequest
+from medusa.domain.task import TaskStatus
+from medusa.domain.values import Problem
+
+KEY_LENGTH: Final = 255
+PAGE: Final = 100
+PAGE_MOST: Final = 1000
+STATUSES: Final = {pb.TaskState.Value(f"TASK_STATE_{status.name}"): status for status in TaskStatus}
+
+
+def arguments(request: pb.PublishRequest) -> dict[str, Any]:
+    """The first three arguments of `MedusaCore.publish_async`, and of `validate`."""
+    return {
+        "media_file": request.media_path or None,
+        "platforms": list(request.targets),
+        "metadata": plain(request.metadata, "metadata"),
+    }
+
+
+def key(request: pb.PublishRequest) -> str | None:
+    """The idempotency key, if there is one. Raises InvalidRequest."""
+    if len(request.idempotency_key) > KEY_LENGTH:
+        raise InvalidRequest([Problem("idempotency_key", f"is longer than {KEY_LENGTH} characters")])
+    return request.idempotency_key or None
+
+
+@contextmanager
+def own_words(request: pb.PublishRequest) -> Iterator[None]:
+    """Problems that the core finds are raised with their place in `request`."""
+    try:
+        yield
+    except InvalidRequest as error:
+        raise InvalidRequest(placed(error.problems, request)) from None
+
+
+def placed(problems: Sequence[Problem], request: pb.PublishRequest) -> list[Problem]:
+    """The problems with their place in `request`: "platforms[1]" is its "targets[1]"."""
+    return [Problem(_field(problem.path, request), problem.says) for problem in problems]
+
+
+def _field(path: str, request: pb.PublishRequest) -> str:
+    head = path.partition(".")[0].partition("[")[0]
+    match head:
+        case "media_file":
+            return request.WhichOneof("media") or "media_path"
+        case "platforms":
+            return path.replace("platforms", "targets", 1)
+        case "metadata" | "targets" | "idempotency_key" | "media_path" | "media_id" | "":
+            return path
+        case _:
+            return f"metadata.{path}"
+
+
+def posted(request: pb.ResolveTaskRequest) -> str | None:
+    """The id under which it was found, or None when it is not there. Raises InvalidRequest when nothing is said."""
+    match request.WhichOneof("found"):
+        case "posted_id" if request.posted_id:
+            return request.posted_id
+        case "not_posted":
+            return None
+        case _:
+            raise InvalidRequest([Problem("posted_id", "say the id under which it is there, or not_posted")])
+
+
+def page_size(request: pb.ListTasksRequest) -> int:
+    """How many tasks a page has. Raises InvalidRequest."""
+    if not 0 <= request.page_size <= PAGE_MOST:
+        raise InvalidRequest([Problem("page_size", f"must be 0 to {PAGE_MOST}")])
+    return request.page_size or PAGE
+
+
+def wanted(chosen: pb.TaskFilter) -> dict[str, Any]:
+    """The filter of `MedusaCore.list_tasks`. Raises InvalidRequest."""
+    if chosen.state not in (pb.TASK_STATE_UNSPECIFIED, *STATUSES):
+        raise InvalidRequest([Problem("filter.state", "is no state that is known here")])
+    return {
+        "status": STATUSES.get(chosen.state),
+        "target": chosen.target or None,
+        "since": chosen.created_since.ToMicroseconds() / 1e6 if chosen.HasField("created_since") else None,
+    }

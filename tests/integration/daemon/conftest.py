@@ -1,0 +1,56 @@
+"""A daemon in the test's process, over the fake platform, on a Unix socket; and a channel to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from medusa import MedusaCore
+from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
+from medusa.daemon.server import server
+from tests.integration.conftest import core, core_of, platform
+
+__all__ = ["core", "core_of", "platform"]
+WITHIN_S = 20.0
+
+
+class Serving:
+    """A server in an event loop and a thread of its own."""
+
+    def __init__(self, core: MedusaCore, address: str) -> None:
+        self._core, self._address = core, address
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Serving:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(WITHIN_S)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._server.stop(0), self._loop).result(WITHIN_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(WITHIN_S)
+        self._loop.close()
+
+    async def _start(self) -> None:
+        self._server = server(self._core)
+        self._server.add_insecure_port(self._address)
+        await self._server.start()
+
+
+@pytest.fixture
+def address(core: MedusaCore, tmp_path: Path) -> Iterator[str]:
+    with Serving(core, f"unix:{tmp_path}/medusa.sock"):
+        yield f"unix:{tmp_path}/medusa.sock"
+
+
+@pytest.fixture
+def stub(address: str) -> Iterator[MedusaServiceStub]:
+    with grpc.insecure_channel(address) as channel:
+        yield MedusaServiceStub(channel)
