@@ -70,10 +70,12 @@ class Container(containers.DeclarativeContainer):
     """One MedusaCore's objects. Made on first use, each once."""
 
     settings = providers.Dependency(instance_of=Settings)
+    media_roots = providers.Dependency(instance_of=tuple, default=())
+    """Absolute folders; without any, media may lie anywhere."""
     http = providers.Singleton(Http)
     kept = providers.Singleton(_kept, settings)
     accounts = providers.Singleton(attrgetter("accounts"), kept)
-    probe = providers.Singleton(MediaProbe)
+    probe = providers.Singleton(MediaProbe, media_roots)
     repository = providers.Singleton(attrgetter("repository"), kept)
     targets = providers.Singleton(ConfiguredTargets, settings, http, accounts)
     ports = providers.Singleton(

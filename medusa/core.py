@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from medusa.domain import pipeline
-from medusa.domain.failures import ConfigError, InvalidRequest
+from medusa.domain.failures import ConfigError, InvalidRequest, MediaError
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, TaskStatus, status_reply
@@ -37,6 +37,7 @@ class MedusaCore:
     `config_file`: path of a medusa_config.json; `config`: its content as a mapping, instead. Raises ConfigError with
     everything that is wrong with it. Never opens a browser: missing credentials are an error that names the command.
     `resume`: whether to go on with what an earlier process has left in the file of tasks; None: as the config says.
+    `media_roots`: folders; with any, requests may name only files that lie beneath them, relative ones in the first.
     """
 
     def __init__(
@@ -45,16 +46,19 @@ class MedusaCore:
         *,
         config: Mapping[str, Any] | None = None,
         resume: bool | None = None,
+        media_roots: Sequence[MediaFile] = (),
     ) -> None:
         if (config_file is None) == (config is None):
             raise ConfigError([Problem("", "give either config_file=... or config={...}")])
         from medusa import container
 
         self._container: Container = container.Container(
-            settings=container.settings(config if config is not None else fspath(config_file or ""))
+            settings=container.settings(config if config is not None else fspath(config_file or "")),
+            media_roots=tuple(Path(root).absolute() for root in media_roots),
         )
         self._targets = self._container.targets()
         self._repository: TaskRepositoryPort = self._container.repository()
+        self._probe = self._container.probe()
         self._engine = self._container.engine()
         engine = self._container.settings().engine
         if engine.path and (engine.resume if resume is None else resume):
@@ -284,7 +288,7 @@ class MedusaCore:
         problems: list[Problem] = []
         targets = self._resolve(platforms, problems)
         asked = self._asked(metadata, targets, problems)
-        media = _media(media_file, problems)
+        media = self._media(media_file, problems)
         request = PublishRequest(targets, asked, media)
         task_id = uuid.uuid4().hex
         steps: tuple[Step, ...] = ()
@@ -293,19 +297,38 @@ class MedusaCore:
         except InvalidRequest as error:
             problems += error.problems
         for target in targets:
-            problems += self._missing_files(target.key, asked.get(target.key, {}))
-        steps = tuple(map(_placed, steps))
+            for place, path in self._targets.rules(target.key).files(asked.get(target.key, {})):
+                self._found(f"{target.key}.{place}", Media.named(path), problems)
         if media and steps and not any(step.spec.media and step.spec.media.uri == media.uri for step in steps):
             problems.append(Problem("media_file", "none of these targets publishes it: ask one to, or leave it out"))
+        if not problems:
+            steps = tuple(self._placed(step, problems) for step in steps)
         if problems:
             raise InvalidRequest(problems)
         now = time.time()
         return Task(task_id, request, steps, created_at=now, updated_at=now)
 
-    def _missing_files(self, target: str, fields: Mapping[str, Any]) -> Iterator[Problem]:
-        """Of the files that the metadata name, those that are not there."""
-        for place, path in self._targets.rules(target).files(fields):
-            yield from _file_problems(f"{target}.{place}", _absolute(path))
+    def _media(self, media_file: object, problems: list[Problem]) -> Media | None:
+        if media_file is None:
+            return None
+        if not isinstance(media_file, str | PathLike):
+            problems.append(Problem("media_file", "give a path"))
+            return None
+        return self._found("media_file", Media.named(str(fspath(media_file))), problems)
+
+    def _placed(self, step: Step, problems: list[Problem]) -> Step:
+        """The step with its file at an absolute path, and bound to the folder that it must lie in."""
+        own = step.spec.media
+        if own is None:
+            return step
+        return replace(step, spec=replace(step.spec, media=self._found(f"{step.target}.{step.name}", own, problems)))
+
+    def _found(self, place: str, media: Media, problems: list[Problem]) -> Media:
+        try:
+            return self._probe.find(media)
+        except MediaError as error:
+            problems.append(Problem(place, str(error)))
+            return media
 
     def _resolve(self, platforms: object, problems: list[Problem]) -> tuple[Target, ...]:
         if isinstance(platforms, str) or not isinstance(platforms, Sequence):
@@ -376,36 +399,3 @@ def _rehearsed(step: Step) -> Step:
     """A step that looks, so that its failure stops no other; any other step is there for its media only."""
     only = replace(step, spec=replace(step.spec, required=False))
     return only if step.name in (MEDIA_STEP, PREFLIGHT_STEP) else pipeline.skipped(only, time.time())
-
-
-def _media(media_file: object, problems: list[Problem]) -> Media | None:
-    if media_file is None:
-        return None
-    if not isinstance(media_file, str | PathLike):
-        problems.append(Problem("media_file", "give a path"))
-        return None
-    path = _absolute(fspath(media_file))
-    problems += _file_problems("media_file", path)
-    return Media.named(path)
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).absolute())
-
-
-def _placed(step: Step) -> Step:
-    """The step with its own file's path made absolute."""
-    own = step.spec.media
-    return step if own is None else replace(step, spec=replace(step.spec, media=replace(own, uri=_absolute(own.uri))))
-
-
-def _file_problems(place: str, path: str) -> list[Problem]:
-    try:
-        if Path(path).is_file():
-            return []
-        there = Path(path).exists()
-    except OSError as error:
-        return [Problem(place, f"{path} cannot be looked at: {(error.strerror or 'unknown error').lower()}")]
-    except ValueError:
-        return [Problem(place, "a path cannot hold a NUL character")]
-    return [Problem(place, f"{path} is not a regular file" if there else f"there is no file {path}")]

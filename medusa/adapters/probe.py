@@ -1,13 +1,15 @@
-"""Looks at media files: what they hold (by MediaInfo), and whether they are still the same."""
+"""Finds media files and looks at them: what they hold (by MediaInfo), and whether they are still the same."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
+from collections.abc import Sequence
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
+from medusa.adapters.files import found, opened
 from medusa.domain.etag import difference, etag
 from medusa.domain.failures import MediaChanged, MediaError
 from medusa.domain.values import Media, MediaKind
@@ -19,17 +21,30 @@ _SAMPLE = 64 * 1024
 class MediaProbe:
     """ProbePort over local files."""
 
+    def __init__(self, roots: Sequence[Path] = ()) -> None:
+        """`roots`: the folders that media may lie beneath; without any, it may lie anywhere."""
+        self._roots = roots
+
+    def find(self, media: Media) -> Media:
+        """The media at its absolute path. Raises MediaError."""
+        return found(media, self._roots)
+
+    def open(self, media: Media) -> FileIO:
+        """Its file at the first byte. Raises MediaError."""
+        return opened(media)
+
     def look(self, media: Media) -> Media:
         """The media with size, etag and what its content shows. Raises MediaError."""
         name = media.name
-        size = _regular(media).st_size
-        if size == 0:
-            raise MediaError(f"{name} is empty")
-        before = self.etag(media)
-        looked = replace(media, size=size, etag=before)
-        if media.kind is MediaKind.TEXT:
-            return looked
-        shown = _shown(looked)
+        with opened(media) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise MediaError(f"{name} is empty")
+            before = _etag(file, name)
+            looked = replace(media, size=size, etag=before)
+            if media.kind is MediaKind.TEXT:
+                return looked
+            shown = _shown(looked, file)
         changed = difference(before, self.etag(media))
         if changed:
             raise MediaChanged(f"{name} is still being written: {changed}")
@@ -37,35 +52,27 @@ class MediaProbe:
 
     def etag(self, media: Media) -> str:
         """The file's etag now. Raises MediaError when the file is gone."""
-        status = _regular(media)
-        try:
-            with Path(media.uri).open("rb", buffering=0) as file:
-                sample = file.read(_SAMPLE)
-                if status.st_size > _SAMPLE:
-                    file.seek(max(_SAMPLE, status.st_size - _SAMPLE))
-                    sample += file.read(_SAMPLE)
-        except OSError as error:
-            raise MediaError(f"{media.name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None
-        return etag(status.st_size, status.st_mtime_ns, hashlib.sha256(sample).hexdigest()[:32])
+        with opened(media) as file:
+            return _etag(file, media.name)
 
 
-def _regular(media: Media) -> os.stat_result:
+def _etag(file: FileIO, name: str) -> str:
+    status = os.fstat(file.fileno())
     try:
-        status = Path(media.uri).stat()
+        sample = file.read(_SAMPLE)
+        if status.st_size > _SAMPLE:
+            file.seek(max(_SAMPLE, status.st_size - _SAMPLE))
+            sample += file.read(_SAMPLE)
     except OSError as error:
-        raise MediaError(f"{media.name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise MediaError(f"{media.name} is a directory")
-    if not stat.S_ISREG(status.st_mode):
-        raise MediaError(f"{media.name} is not a regular file")
-    return status
+        raise MediaError(f"{name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None
+    return etag(status.st_size, status.st_mtime_ns, hashlib.sha256(sample).hexdigest()[:32])
 
 
-def _shown(media: Media) -> Media:
+def _shown(media: Media, file: FileIO) -> Media:
     """What MediaInfo finds. A file that is cut short parses without error: its tracks, or a flag, tell."""
     from pymediainfo import MediaInfo
 
-    tracks = {track.track_type: track.to_data() for track in reversed(MediaInfo.parse(media.uri).tracks)}
+    tracks = {track.track_type: track.to_data() for track in reversed(MediaInfo.parse(file).tracks)}
     video, image, general = tracks.get("Video"), tracks.get("Image"), tracks.get("General", {})
     if general.get("istruncated") == "Yes":
         raise MediaError(f"{media.name} is cut short: its end is missing")

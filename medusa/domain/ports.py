@@ -8,6 +8,7 @@ Failure, and nothing else, when the call did not succeed; MediaError and Stopped
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import FileIO
 from typing import Protocol
 
 from medusa.domain.request import Asked, Target
@@ -163,7 +164,15 @@ class AccountsPort(Protocol):
 
 
 class ProbePort(Protocol):
-    """Looks at files."""
+    """Finds, opens and looks at files."""
+
+    def find(self, media: Media) -> Media:
+        """The media at its absolute path, where there is a regular file that may be read here. Raises MediaError."""
+        ...
+
+    def open(self, media: Media) -> FileIO:
+        """Its file, open at its first byte: a regular one, beneath `media.beneath`. Raises MediaError."""
+        ...
 
     def look(self, media: Media) -> Media:
         """The media with size, etag and what its content shows. Raises MediaError."""

@@ -67,6 +67,8 @@ class Media:
     height: int | None = None
     url: str | None = None
     """A public URL of the same bytes, if there is one."""
+    beneath: str = ""
+    """The folder that it must lie in each time that it is opened, with no symbolic link on the way; empty: anywhere."""
 
     @classmethod
     def named(cls, uri: str) -> Media:

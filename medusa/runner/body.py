@@ -20,15 +20,16 @@ class FileBody:
 
     def __init__(
         self,
+        file: FileIO,
         media: Media,
         span: Span,
         stopped: threading.Event,
+        *,
         take: Callable[[int], int],
         before_last: Callable[[], None],
     ) -> None:
-        """`take` says how many of so many bytes may go now, once they may.
-
-        `before_last` is called before the span's last block is given.
+        """`file` is the media's, open; it is closed here. `take` says how many of so many bytes may go now, once they
+        may; `before_last` is called before the span's last block is given.
         """
         self._media = media
         self._span = span
@@ -37,7 +38,7 @@ class FileBody:
         self._stopped = stopped
         self._take = take
         self._before_last = before_last
-        self._file = _opened(media)
+        self._file = file
         self._file.seek(span.start)
 
     def __len__(self) -> int:
@@ -78,10 +79,3 @@ class FileBody:
         changed = difference(self._media.etag, etag(status.st_size, status.st_mtime_ns, content))
         if changed:
             raise MediaChanged(f"{self._media.name} changed while it was sent: {changed}")
-
-
-def _opened(media: Media) -> FileIO:
-    try:
-        return FileIO(media.uri, "rb")
-    except OSError as error:
-        raise MediaError(f"{media.name} cannot be read: {(error.strerror or 'unknown error').lower()}") from None

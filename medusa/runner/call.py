@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from io import FileIO
 from typing import Protocol
 
 from medusa.domain.failures import Stopped
@@ -17,6 +18,8 @@ class Lender(Protocol):
     """Whom a call tells what happens in it. Called from the adapter's thread."""
 
     def now(self) -> float: ...
+
+    def open(self, media: Media) -> FileIO: ...
 
     def take(self, want: int, stopped: threading.Event) -> int: ...
 
@@ -45,7 +48,8 @@ class RunnerCall:
         if self._media is None:
             raise AssertionError("this step has no media")
         take = partial(self._lender.take, stopped=self._cancelled)
-        body = FileBody(self._media, span, self._cancelled, take, self._commit)
+        file = self._lender.open(self._media)
+        body = FileBody(file, self._media, span, self._cancelled, take=take, before_last=self._commit)
         self._bodies.append(body)
         return body
 

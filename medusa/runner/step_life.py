@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from io import FileIO
 from typing import TypeVar
 
 from medusa.domain import pipeline
@@ -239,6 +240,10 @@ class StepLife:
     def take(self, want: int, stopped: threading.Event) -> int:
         """So many of the next bytes may go now; waits for that."""
         return self.ports.throttle.take(self.target, want, stopped)
+
+    def open(self, media: Media) -> FileIO:
+        """The media's file. Raises MediaError."""
+        return self.ports.probe.open(media)
 
     def before_last_block(self) -> None:
         """Where the last block makes the thing exist, that is saved before the block is handed out."""

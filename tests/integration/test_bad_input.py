@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -187,7 +188,7 @@ def test_a_folder_is_no_media_file(medusa: MedusaCore, tmp_path: Path) -> None:
     folder = tmp_path / "video.mp4"
     folder.mkdir()
     found = problems(medusa, media_file=folder, platforms=["vimeo"])
-    assert found == {"media_file": f"{folder} is not a regular file"}
+    assert found == {"media_file": f"{folder} is a directory"}
 
 
 # ---------------------------------------------------------------- the media's content
@@ -230,14 +231,14 @@ def test_a_file_that_may_not_be_read(medusa: MedusaCore, tmp_path: Path, monkeyp
     """Root may read everything, so the system's refusal is made up."""
     file = tmp_path / "video.mp4"
     shutil.copyfile(SAMPLE, file)
-    really = Path.open
+    really = os.open
 
-    def refuse(self: Path, *arguments: Any, **named: Any) -> Any:
-        if self == file:
-            raise PermissionError(13, "Permission denied", str(file))
-        return really(self, *arguments, **named)
+    def refuse(path: Any, *arguments: Any, **named: Any) -> Any:
+        if path == str(file):
+            raise PermissionError(13, "Permission denied", path)
+        return really(path, *arguments, **named)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     reply = publish(medusa, "vimeo", media=file)
     assert reply == {
         "status": "failed",

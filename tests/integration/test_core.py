@@ -72,6 +72,7 @@ class WaitingProbe(MediaProbe):
     """Looks at nothing until it may."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.may_look = threading.Event()
 
     def look(self, media: Media) -> Media:

@@ -116,6 +116,7 @@ class Probe(MediaProbe):
     """The real one, but takes a file's suffix for its kind. `looks` counts."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.looks = 0
 
     def look(self, media: Media) -> Media:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ class Lender:
 
     def now(self) -> float:
         return 1234.5
+
+    def open(self, media: Media) -> FileIO:
+        return FileIO(media.uri)
 
     def take(self, want: int, stopped: threading.Event) -> int:
         return want
