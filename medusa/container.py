@@ -19,10 +19,12 @@ from medusa.adapters.registry import ALL
 from medusa.adapters.repositories.memory import MemoryRepository
 from medusa.adapters.targets import ConfiguredTargets
 from medusa.config import Settings, load
+from medusa.domain.bandwidth import EVERY_TARGET
 from medusa.domain.policy import RetryPolicy
 from medusa.domain.ports import AccountsPort, TaskRepositoryPort
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.runner import TaskRunner
+from medusa.runner.throttle import Throttle
 from medusa.runner.workers import Workers
 
 
@@ -58,6 +60,11 @@ def _retry(settings: Settings) -> dict[str, RetryPolicy]:
     return {key: target.retry for key, target in settings.targets.items()}
 
 
+def _throttle(settings: Settings, accounts: AccountsPort) -> Throttle:
+    tables = {key: target.bandwidth for key, target in settings.targets.items()}
+    return Throttle({**tables, EVERY_TARGET: settings.bandwidth}, accounts.throttles)
+
+
 def _rehearsal(ports: RunnerPorts, workers: Callable[[], Workers]) -> tuple[MemoryRepository, LocalEngine]:
     """The same adapters, over tasks that nobody else sees, without retries: for `validate(online=True)`."""
     repository = MemoryRepository()
@@ -78,6 +85,7 @@ class Container(containers.DeclarativeContainer):
     probe = providers.Singleton(MediaProbe, media_roots)
     repository = providers.Singleton(attrgetter("repository"), kept)
     targets = providers.Singleton(ConfiguredTargets, settings, http, accounts)
+    throttle = providers.Singleton(_throttle, settings, accounts)
     ports = providers.Singleton(
         RunnerPorts,
         repository=repository,
@@ -85,6 +93,7 @@ class Container(containers.DeclarativeContainer):
         accounts=accounts,
         probe=probe,
         retry=providers.Callable(_retry, settings),
+        throttle=throttle,
     )
     workers = providers.Factory(Workers, bulk=settings.provided.concurrency)
     runner = providers.Factory(TaskRunner, ports, workers)

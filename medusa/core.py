@@ -16,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from medusa.domain import pipeline
+from medusa.domain import bandwidth, pipeline
+from medusa.domain.bandwidth import EVERY_TARGET
 from medusa.domain.failures import ConfigError, InvalidRequest, MediaError
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
@@ -265,6 +266,36 @@ class MedusaCore:
         settings = self._container.settings()
         configured = settings.targets.get(target) if target else None
         return configured.retry if configured else settings.retry
+
+    # ------------------------------------------------------------ bandwidth
+
+    def limit_bandwidth(self, rate: str | None, target: str | None = None) -> None:
+        """Limit how fast is sent to a target, or to all together; it holds at once, and for tasks under way.
+
+        `rate`: "2 MiB/s", "10 Mbit/s", "unlimited", or None for what the configuration says. With a file of tasks it
+        is kept there and holds for every process on it. Raises InvalidRequest.
+        """
+        self._engine.check_usable()
+        problems = [Problem("target", self._unknown_target(target))] if target and target not in self._keys() else []
+        try:
+            bytes_per_s = None if rate is None else bandwidth.rate(rate)
+        except ValueError as error:
+            problems.append(Problem("rate", str(error)))
+        if problems:
+            raise InvalidRequest(problems)
+        self._container.accounts().throttle(target or EVERY_TARGET, bytes_per_s)
+
+    def bandwidth(self) -> dict[str | None, float]:
+        """The limits that hold now, bytes a second: for all targets together under None, and for each target.
+
+        Infinity where there is none.
+        """
+        self._engine.check_process()
+        rates = self._container.throttle().rates(self._keys())
+        return {target or None: rate for target, rate in rates.items()}
+
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(self._targets.keys())
 
     # ------------------------------------------------------------ life
 

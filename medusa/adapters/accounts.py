@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class FileAccounts:
         self._renewing: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
         self._until: dict[str, float] = {}
         self._spent: dict[tuple[str, str], dict[float, int]] = {}
+        self._throttles: dict[str, float] = {}
 
     def renew(self, account: str, stale: Json, refresh: Callable[[Json], Json]) -> Json:
         """Raises PlatformError (AUTH) if the file cannot be read or written, and whatever `refresh` raises."""
@@ -48,6 +49,16 @@ class FileAccounts:
     def blocked_until(self, scopes: Iterable[str]) -> float:
         with self._lock:
             return max((self._until.get(scope, 0.0) for scope in scopes), default=0.0)
+
+    def throttle(self, target: str, rate: float | None) -> None:
+        with self._lock:
+            self._throttles.pop(target, None)
+            if rate is not None:
+                self._throttles[target] = rate
+
+    def throttles(self) -> Mapping[str, float]:
+        with self._lock:
+            return dict(self._throttles)
 
     def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
         with self._lock:

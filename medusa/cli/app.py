@@ -293,3 +293,21 @@ def resume(config: Config = None) -> int:
     from medusa.cli import inputs, tasks
 
     return tasks.resumed(inputs.config_file(config))
+
+
+@app.command()
+@guarded
+def limit(
+    rate: Annotated[
+        str | None, typer.Argument(help='"2MiB/s", "10Mbit/s", "unlimited", or "config" for what the config says.')
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Only what is sent to this target.")] = None,
+    *,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Limit how fast is sent, for tasks under way as well; without a rate: show the limits."""
+    from medusa.cli import faces, inputs, limit
+
+    with faces.kept(inputs.config_file(config)) as face:
+        return limit.limit(face, rate, target, as_json=as_json)

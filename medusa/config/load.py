@@ -8,9 +8,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
+from medusa.config.bandwidth import timetable
 from medusa.config.blocks import build, likeness, suggestion
 from medusa.config.reading import kind_of, read, under
 from medusa.config.settings import Own, Settings, TargetSettings
+from medusa.domain.bandwidth import Timetable
 from medusa.domain.failures import ConfigError
 from medusa.domain.platform import Platform
 from medusa.domain.policy import RetryPolicy
@@ -22,6 +24,8 @@ OWN_KEY: Final = "medusa"
 _AT_LEAST_ONE: Final = frozenset(
     {"attempts", "concurrency", "keep_tasks", "message_bytes", "metadata_bytes", "streams", "tasks"}
 )
+_ASIDE: Final = ("retry", "bandwidth")
+"""Keys of Medusa's own block and of every target's whose shape is no dataclass."""
 TARGET_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -58,18 +62,20 @@ class _Loading:
 
     def survey(self, source: Json) -> tuple[Settings, tuple[Problem, ...]]:
         """The settings as far as they are right, and every problem."""
-        own, retry = self._own(source.get(OWN_KEY, {}))
+        block = source.get(OWN_KEY, {})
+        own, retry = self._own(block)
+        bandwidth = self._bandwidth(block, OWN_KEY)
         targets = {key: self._target(str(key), block, retry) for key, block in source.items() if key != OWN_KEY}
         found = {key: target for key, target in targets.items() if target and target.account is not None}
         chosen = {one.name: getattr(own, one.name) for one in fields(own)}
-        return Settings(**chosen, retry=retry, targets=found), tuple(self._problems)
+        return Settings(**chosen, retry=retry, bandwidth=bandwidth, targets=found), tuple(self._problems)
 
     def _own(self, block: object) -> tuple[Own, RetryPolicy]:
         if not isinstance(block, Mapping):
             self._problem(OWN_KEY, f"must be an object, not {kind_of(block)}")
             return Own(), RetryPolicy()
-        rest = {name: item for name, item in block.items() if name != "retry"}
-        own = self._build(Own, rest, OWN_KEY, aside=("retry",)) or Own()
+        rest = {name: item for name, item in block.items() if name not in _ASIDE}
+        own = self._build(Own, rest, OWN_KEY, aside=_ASIDE) or Own()
         self._judge_numbers(OWN_KEY, rest)
         return own, self._retry(block, OWN_KEY, RetryPolicy())
 
@@ -80,10 +86,12 @@ class _Loading:
         if not isinstance(block, Mapping):
             self._problem(key, f"must be an object, not {kind_of(block)}")
             return None
-        rest = {name: item for name, item in block.items() if name not in ("platform", "retry")}
-        account = self._build(platform.account, rest, key, aside=("platform", "retry"))
+        aside = ("platform", *_ASIDE)
+        rest = {name: item for name, item in block.items() if name not in aside}
+        account = self._build(platform.account, rest, key, aside=aside)
         display = platform.display if key == platform.name else f"{platform.display} ({key})"
-        return TargetSettings(Target(key, platform.name, display), account, self._retry(block, key, retry))
+        target, bandwidth = Target(key, platform.name, display), self._bandwidth(block, key)
+        return TargetSettings(target, account, self._retry(block, key, retry), bandwidth)
 
     def _platform_of(self, key: str, block: object) -> Platform | None:
         said = block.get("platform") if isinstance(block, Mapping) else None
@@ -118,6 +126,13 @@ class _Loading:
         start = default if default.on else RetryPolicy()
         self._judge_numbers(path, given)
         return self._build(RetryPolicy, _refined(asdict(start), given), path) or start
+
+    def _bandwidth(self, block: object, path: str) -> Timetable:
+        if not isinstance(block, Mapping) or "bandwidth" not in block:
+            return Timetable()
+        table, problems = timetable(block["bandwidth"], f"{path}.bandwidth")
+        self._problems += problems
+        return table
 
     def _build(self, kind: type, block: Json, path: str, aside: tuple[str, ...] = ()) -> Any:
         built, problems = build(kind, block, path, self._base, aside)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, create_model
 
+from medusa.config.bandwidth import SCHEMA
 from medusa.config.load import OWN_KEY, TARGET_NAME
 from medusa.config.settings import Own
 from medusa.domain.platform import Platform
@@ -24,7 +25,7 @@ def schema(platforms: Mapping[str, Platform]) -> dict[str, Any]:
         "description": "How to try again; false: never. Keys that are left out keep their defaults.",
         "anyOf": [{"type": "boolean"}, definitions.pop("retry")],
     }
-    own = _with(definitions.pop(OWN_KEY), retry=retry)
+    own = _with(definitions.pop(OWN_KEY), retry=retry, bandwidth=SCHEMA)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "medusa_config.json",
@@ -32,7 +33,10 @@ def schema(platforms: Mapping[str, Platform]) -> dict[str, Any]:
         "propertyNames": {"pattern": f"^{TARGET_NAME.pattern}$"},
         "properties": {
             OWN_KEY: {**own, "description": "Medusa's own settings."},
-            **{name: _with(definitions[name], platform={"const": name}, retry=retry) for name in kinds},
+            **{
+                name: _with(definitions[name], platform={"const": name}, retry=retry, bandwidth=SCHEMA)
+                for name in kinds
+            },
         },
         "additionalProperties": {
             "description": "Another target of one of the platforms, under a name of your own.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medusa.config.daemon import DaemonSettings
+from medusa.domain.bandwidth import Timetable
 from medusa.domain.policy import Ready, RetryPolicy
 from medusa.domain.request import Target
 
@@ -20,6 +21,8 @@ class TargetSettings:
     account: Any
     """An instance of its platform's `account` dataclass. Holds secrets, which its repr leaves out."""
     retry: RetryPolicy
+    bandwidth: Timetable = field(default_factory=Timetable)
+    """How fast to send to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +63,6 @@ class Settings(Own):
 
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     """For targets that say nothing else."""
+    bandwidth: Timetable = field(default_factory=Timetable)
+    """How fast to send, to all targets together."""
     targets: Mapping[str, TargetSettings] = field(default_factory=dict)

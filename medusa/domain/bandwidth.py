@@ -25,6 +25,8 @@ _HOURS: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-4]):([0-5]\
 _DAY: Final = 24 * 60
 LEAST: Final = 1024.0
 """Bytes a second: below it, no platform keeps a connection."""
+EVERY_TARGET: Final = ""
+"""The name of the limit that all targets share."""
 REST: Final = "else"
 """The key of a timetable for the rest of the day."""
 

@@ -158,6 +158,17 @@ class AccountsPort(Protocol):
         """
         ...
 
+    def throttle(self, target: str, rate: float | None) -> None:
+        """Limit what is sent to `target`, or to all together when it is "", in place of what the configuration says.
+
+        `rate`: bytes a second, infinity for no limit; None: as the configuration says.
+        """
+        ...
+
+    def throttles(self) -> Mapping[str, float]:
+        """The limits that were set so."""
+        ...
+
     def spent(self, owner: str, what: str, now: float) -> tuple[int, float]:
         """What is booked in the present period, and its end; (0, 0.0) when nothing is."""
         ...

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from medusa.domain.bandwidth import UNLIMITED, Timetable
+from medusa.domain.bandwidth import EVERY_TARGET, UNLIMITED, Timetable
 from medusa.domain.failures import MedusaError, Stopped
 
 GRAIN_S: Final = 0.05
@@ -22,8 +22,6 @@ CREDIT_S: Final = 0.1
 """What a sender missed by being late, it may make up for within so many seconds."""
 LOOK_EVERY_S: Final = 1.0
 """How soon a change of a limit, or of the hour, is seen."""
-ALL: Final = ""
-"""The name of the limit that all targets share."""
 _LEAST: Final = 256
 """Bytes of a grain."""
 
@@ -56,9 +54,9 @@ class Throttle:
     """The limits of this process: one for all targets together, and one each. Usable from any thread."""
 
     timetables: Mapping[str, Timetable] = field(default_factory=dict)
-    """Target key, or ALL -> what the configuration says."""
+    """Target key, or EVERY_TARGET -> what the configuration says."""
     set_by_hand: Callable[[], Mapping[str, float]] = dict
-    """Target key, or ALL -> bytes a second, in place of the timetable."""
+    """Target key, or EVERY_TARGET -> bytes a second, in place of the timetable."""
     now: Callable[[], float] = time.monotonic
     minute: Callable[[], int] = _minute_of_day
 
@@ -83,15 +81,15 @@ class Throttle:
         return count
 
     def rates(self, targets: tuple[str, ...]) -> dict[str, float]:
-        """The bytes a second that hold now, for all targets together (ALL) and for each."""
+        """The bytes a second that hold now, for all targets together (EVERY_TARGET) and for each."""
         with self._lock:
             self._looked_at = float("-inf")
             for target in targets:
                 self._present(target, self.now())
-            return {name: self._line(name).rate for name in (ALL, *targets)}
+            return {name: self._line(name).rate for name in (EVERY_TARGET, *targets)}
 
     def _present(self, target: str, now: float) -> tuple[_Line, _Line]:
-        lines = self._line(ALL), self._line(target)
+        lines = self._line(EVERY_TARGET), self._line(target)
         if now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = now
             self._look()

@@ -52,6 +52,16 @@ class AccountsContract:
         accounts.spend("project", "units", 30, 2 * DAY)
         assert accounts.spent("project", "units", DAY) == (30, 2 * DAY)
 
+    def test_a_limit_set_by_hand_holds_until_it_is_taken_back(self, accounts: AccountsPort) -> None:
+        assert dict(accounts.throttles()) == {}
+        accounts.throttle("", 2048.0)
+        accounts.throttle("youtube", 4096.0)
+        accounts.throttle("youtube", float("inf"))
+        assert dict(accounts.throttles()) == {"": 2048.0, "youtube": float("inf")}
+        accounts.throttle("", None)
+        accounts.throttle("vimeo", None)
+        assert dict(accounts.throttles()) == {"youtube": float("inf")}
+
     def test_many_can_spend_at_once(self, accounts: AccountsPort) -> None:
         def spend() -> None:
             for _ in range(25):
@@ -103,3 +113,5 @@ class TestSqlAccounts(AccountsContract):
         ours.spend("project", "units", 1, DAY)
         theirs.spend("project", "units", 2, DAY)
         assert ours.spent("project", "units", 1.0) == (3, DAY)
+        theirs.throttle("youtube", 2048.0)
+        assert dict(ours.throttles()) == {"youtube": 2048.0}

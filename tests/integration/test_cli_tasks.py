@@ -79,3 +79,20 @@ def test_without_a_file_the_commands_say_how_to_name_one(config: Path) -> None:
     config.write_text(json.dumps({**settings, "medusa": {}}), encoding="utf-8")
     refused = medusa(config, "list")
     assert (refused.exit_code, "medusa.engine.path: no file keeps tasks" in refused.stderr) == (2, True)
+
+
+def test_a_limit_is_shown_set_and_taken_back(config: Path) -> None:
+    shown = medusa(config, "limit", "2 MiB/s", "--target", "vimeo")
+    assert "vimeo: 2 MiB/s" in shown.stdout.splitlines()
+    assert "all together: unlimited" in shown.stdout.splitlines()
+    exact = json.loads(medusa(config, "limit", "1MiB/s", "--json").stdout)
+    assert (exact["all"], exact["targets"]["vimeo"], exact["targets"]["youtube"]) == (2**20, 2 * 2**20, None)
+    assert "vimeo: unlimited" in medusa(config, "limit", "config", "--target", "vimeo").stdout.splitlines()
+
+
+def test_a_limit_that_makes_no_sense_is_refused_whole(config: Path) -> None:
+    refused = medusa(config, "limit", "quick", "--target", "vimoe")
+    assert refused.exit_code == 2
+    assert "did you mean vimeo?" in refused.stderr
+    assert 'must be like "2 MiB/s"' in refused.stderr
+    assert json.loads(medusa(config, "limit", "--json").stdout)["all"] is None

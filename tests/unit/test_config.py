@@ -14,6 +14,7 @@ import pytest
 
 from medusa.adapters import registry
 from medusa.config import EngineSettings, Settings, concerns, load, read, schema, survey
+from medusa.domain.bandwidth import UNLIMITED, Timetable
 from medusa.domain.failures import ConfigError
 from medusa.domain.platform import Platform
 from medusa.domain.policy import Patience, QuotaWait, Ready, RetryPolicy
@@ -406,6 +407,31 @@ def test_what_is_right_is_kept_beside_what_is_wrong() -> None:
     found, wrong = survey({"tube": TUBE, "page": {}, "medusa": {"concurrency": 2}}, PLATFORMS)
     assert (list(found.targets), found.concurrency) == (["tube"], 2)
     assert [problem.path for problem in wrong] == ["page.page_id", "page.access_token"]
+
+
+# ---------------------------------------------------------------- bandwidth
+
+
+def test_bandwidth_for_all_and_for_one_target() -> None:
+    found = settings(
+        medusa={"bandwidth": {"08:00-18:00": "2 MiB/s", "else": "unlimited"}},
+        page={**PAGE, "bandwidth": "500 kB/s"},
+        tube=TUBE,
+    )
+    assert [found.bandwidth.rate(minute) for minute in (8 * 60, 18 * 60)] == [2 * 2**20, UNLIMITED]
+    assert found.targets["page"].bandwidth == Timetable(otherwise=500_000.0)
+    assert found.targets["tube"].bandwidth == Timetable()
+
+
+def test_what_is_wrong_with_bandwidth_is_told_with_its_place() -> None:
+    assert problems(
+        {"medusa": {"bandwidth": {"8-18": "2 MiB/s", "else": "fast"}}, "page": {**PAGE, "bandwidth": 2}}
+    ) == [
+        'medusa.bandwidth.8-18: hours are like "08:00-18:00", the rest of the day is "else"',
+        'medusa.bandwidth.else: must be like "2 MiB/s", "10 Mbit/s"'
+        ' (units: B, kB, MB, GB, KiB, MiB, GiB, kbit, Mbit, Gbit) or "unlimited"',
+        'page.bandwidth: must be text such as "2 MiB/s", not a number',
+    ]
 
 
 # ---------------------------------------------------------------- the example and the schema

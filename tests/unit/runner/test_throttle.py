@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from medusa.domain.bandwidth import UNLIMITED, Hours, Timetable
+from medusa.domain.bandwidth import EVERY_TARGET, UNLIMITED, Hours, Timetable
 from medusa.domain.failures import MedusaError, Stopped
-from medusa.runner.throttle import ALL, Throttle
+from medusa.runner.throttle import Throttle
 
 MIB = 2**20
 
@@ -49,7 +49,7 @@ def sent(throttle: Throttle, clock: Clock, target: str, seconds: float) -> int:
 
 @pytest.mark.parametrize("rate", [2048.0, 100_000.0, 2.0 * MIB, 300.0 * MIB])
 def test_it_keeps_its_rate_within_a_twentieth_over_five_seconds(clock: Clock, rate: float) -> None:
-    assert sent(throttle(clock, {ALL: rate}), clock, "youtube", 5.0) == pytest.approx(5 * rate, rel=0.05)
+    assert sent(throttle(clock, {EVERY_TARGET: rate}), clock, "youtube", 5.0) == pytest.approx(5 * rate, rel=0.05)
     assert clock.waits <= 5 * max(25, rate / 256 / 1024 + 25), "it waits for its turn, it does not spin"
 
 
@@ -59,9 +59,9 @@ def test_without_a_limit_nobody_waits(clock: Clock) -> None:
 
 
 def test_the_narrower_limit_counts(clock: Clock) -> None:
-    limits = throttle(clock, {ALL: 10.0 * MIB, "youtube": 1.0 * MIB})
+    limits = throttle(clock, {EVERY_TARGET: 10.0 * MIB, "youtube": 1.0 * MIB})
     assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
-    limits = throttle(clock, {ALL: 1.0 * MIB, "youtube": 10.0 * MIB})
+    limits = throttle(clock, {EVERY_TARGET: 1.0 * MIB, "youtube": 10.0 * MIB})
     assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
 
 
@@ -89,7 +89,7 @@ def turns(limits: Throttle, clock: Clock, senders: int) -> Iterator[tuple[int, i
 
 def test_those_who_share_a_limit_share_it_evenly(clock: Clock) -> None:
     shares, end = dict.fromkeys(range(8), 0), clock.at + 10.0
-    for number, count in turns(throttle(clock, {ALL: 2.0 * MIB}), clock, 8):
+    for number, count in turns(throttle(clock, {EVERY_TARGET: 2.0 * MIB}), clock, 8):
         if clock.at >= end:
             break
         shares[number] += count
@@ -99,7 +99,7 @@ def test_those_who_share_a_limit_share_it_evenly(clock: Clock) -> None:
 
 
 def test_an_hour_without_sending_gives_no_burst(clock: Clock) -> None:
-    limits = throttle(clock, {ALL: 1.0 * MIB})
+    limits = throttle(clock, {EVERY_TARGET: 1.0 * MIB})
     sent(limits, clock, "youtube", 1.0)
     clock.at += 3600.0
     assert sent(limits, clock, "youtube", 5.0) == pytest.approx(5 * MIB, rel=0.05)
@@ -108,7 +108,7 @@ def test_an_hour_without_sending_gives_no_burst(clock: Clock) -> None:
 def test_the_timetable_changes_the_rate_while_it_runs(clock: Clock) -> None:
     minute = [500]
     limits = Throttle(
-        {ALL: Timetable((Hours(480, 1080, 1.0 * MIB),), otherwise=4.0 * MIB)},
+        {EVERY_TARGET: Timetable((Hours(480, 1080, 1.0 * MIB),), otherwise=4.0 * MIB)},
         now=lambda: clock.at,
         minute=lambda: minute[0],
     )
@@ -120,15 +120,15 @@ def test_the_timetable_changes_the_rate_while_it_runs(clock: Clock) -> None:
 
 def test_what_is_set_by_hand_goes_before_the_timetable(clock: Clock) -> None:
     by_hand: dict[str, float] = {}
-    limits = throttle(clock, {ALL: 1.0 * MIB}, set_by_hand=lambda: dict(by_hand))
+    limits = throttle(clock, {EVERY_TARGET: 1.0 * MIB}, set_by_hand=lambda: dict(by_hand))
     sent(limits, clock, "youtube", 2.0)
-    by_hand[ALL] = 4.0 * MIB
+    by_hand[EVERY_TARGET] = 4.0 * MIB
     clock.at += 1.0
     assert sent(limits, clock, "youtube", 5.0) == pytest.approx(20 * MIB, rel=0.05)
-    by_hand[ALL] = UNLIMITED
+    by_hand[EVERY_TARGET] = UNLIMITED
     clock.at += 1.0
     assert limits.take("youtube", 256 * 1024, clock) == 256 * 1024
-    assert limits.rates(("youtube",)) == {ALL: UNLIMITED, "youtube": UNLIMITED}
+    assert limits.rates(("youtube",)) == {EVERY_TARGET: UNLIMITED, "youtube": UNLIMITED}
 
 
 def test_a_limit_that_cannot_be_read_stays_as_it_was(clock: Clock) -> None:
@@ -146,7 +146,7 @@ def test_a_limit_that_cannot_be_read_stays_as_it_was(clock: Clock) -> None:
 
 
 def test_who_waits_is_stopped_at_once() -> None:
-    limits = Throttle({ALL: Timetable(otherwise=2048.0)}, now=lambda: 0.0)
+    limits = Throttle({EVERY_TARGET: Timetable(otherwise=2048.0)}, now=lambda: 0.0)
     stopped = threading.Event()
     stopped.set()
     limits.take("youtube", 256, stopped)  # the first may go at once

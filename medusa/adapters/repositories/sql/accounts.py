@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from medusa.adapters.accounts import FileAccounts
 from medusa.adapters.repositories.sql.database import Connection
@@ -25,6 +25,13 @@ class SqlAccounts(FileAccounts):
             found = (connection.row(asked, scope) for scope in scopes)
             return max((row[0] for row in found if row is not None), default=0.0)
 
+    def throttle(self, target: str, rate: float | None) -> None:
+        self._store.write(lambda connection: _throttle(connection, target, rate))
+
+    def throttles(self) -> Mapping[str, float]:
+        with self._store.reading() as connection:
+            return {row[0]: row[1] for row in connection.rows("SELECT target, rate FROM throttles")}
+
     def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
         self._store.write(lambda connection: _spend(connection, owner, what, units, period_end))
 
@@ -45,6 +52,12 @@ def _block(connection: Connection, scope: str, until: float) -> None:
         scope,
         until,
     )
+
+
+def _throttle(connection: Connection, target: str, rate: float | None) -> None:
+    connection.run("DELETE FROM throttles WHERE target = ?", target)
+    if rate is not None:
+        connection.run("INSERT INTO throttles (target, rate) VALUES (?, ?)", target, rate)
 
 
 def _spend(connection: Connection, owner: str, what: str, units: int, period_end: float) -> None:

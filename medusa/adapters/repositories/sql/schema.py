@@ -60,7 +60,8 @@ _FIRST: Final = (
     )""",
     "CREATE TABLE cipher (key_id TEXT NOT NULL)",
 )
-MIGRATIONS: Final = (_FIRST,)
+_THROTTLES: Final = ("CREATE TABLE throttles (target TEXT PRIMARY KEY, rate DOUBLE PRECISION NOT NULL)",)
+MIGRATIONS: Final = (_FIRST, _THROTTLES)
 """The n-th of them brings version n - 1 to version n."""
 
 
