@@ -23,6 +23,7 @@ from tests.e2e.processes import Processes
 
 MIB = 1024 * 1024
 SIZE = 4 * MIB
+"""Bytes: more than one block of every platform."""
 ASKED: dict[str, dict[str, Any]] = {
     "youtube": {"title": "Talk", "privacy": "unlisted"},
     "vimeo": {"title": "Talk"},
@@ -230,10 +231,11 @@ def _numbered(log: list[dict[str, Any]]) -> Iterator[Held]:
         yield Held(*name, seen[name])
 
 
-def make_media(path: Path) -> None:
-    """The sample, and a hole that says `free`: more than one block of every platform."""
+def make_media(path: Path, size: int = SIZE) -> None:
+    """The sample, and a hole of so many bytes that says `free`."""
     with resources.as_file(resources.files("medusa") / "sandbox" / "sample.mp4") as sample:
         shutil.copyfile(sample, path)
-    with path.open("ab") as end:
-        end.write((1).to_bytes(4, "big") + b"free" + SIZE.to_bytes(8, "big"))
-        end.truncate(end.tell() + SIZE - 16)
+    if size:
+        with path.open("ab") as end:
+            end.write((1).to_bytes(4, "big") + b"free" + size.to_bytes(8, "big"))
+            end.truncate(end.tell() + size - 16)
