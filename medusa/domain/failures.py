@@ -90,6 +90,14 @@ class IdempotencyConflict(TaskConflict):
     """The idempotency key belongs to a task that was asked for something else."""
 
 
+class TaskLost(MedusaError):
+    """Another run has the task now: whoever is told so touches nothing of it any more."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        super().__init__(f"task {task_id} is carried by another run")
+
+
 class PlatformError(MedusaError):
     """An adapter's way to end a call: carries the Failure."""
 

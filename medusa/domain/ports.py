@@ -8,6 +8,7 @@ Failure, and nothing else, when the call did not succeed; MediaError and Stopped
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from io import FileIO
 from typing import Protocol
 
@@ -240,9 +241,13 @@ class TaskRepositoryPort(Protocol):
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
         """Replace the step of the same key; its spec stays. With `announce` the revision grows and watchers wake.
 
-        Ignored when `epoch` is older than the task's (that writer has lost the task to another) and when the task is
-        gone. Once a task has ended, what gives access to an account is forgotten, except where `retry` needs it.
+        Raises TaskLost when `epoch` is older than the task's: another writer has it. Ignored when the task is gone.
+        Once a task has ended, what gives access to an account is forgotten, except where `retry` needs it.
         """
+        ...
+
+    def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
+        """`save_step` without waiting: done once the step is kept for good, in the order in which they were begun."""
         ...
 
     def ask_cancel(self, task_id: str) -> bool:
@@ -260,8 +265,16 @@ class TaskRepositoryPort(Protocol):
         """
         ...
 
+    def take_soon(self, task_id: str) -> Future[int]:
+        """`take` without waiting."""
+        ...
+
     def release(self, task_id: str) -> None:
         """Let others take the task. Ignored when it is not held here."""
+        ...
+
+    def release_soon(self, task_id: str) -> Future[None]:
+        """`release` without waiting."""
         ...
 
     def reopen(self, task: Task) -> Task:

@@ -50,7 +50,7 @@ async def _looked_for(life: StepLife, publisher: PublisherPort, cause: Failure |
     if isinstance(found, Receipt):
         return found
     if found is Verdict.ABSENT:
-        life.change(pipeline.unsent(life.step))
+        await life.change(pipeline.unsent(life.step))
     return None
 
 
@@ -85,12 +85,12 @@ def _raise_if_expired(life: StepLife, spec: StepSpec, made: dict[str, Receipt]) 
             raise PlatformError(gone)
 
 
-def _intended(life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt]) -> Intent:
+async def _intended(life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt]) -> Intent:
     """The intent, saved: from here on anything may have happened. One that is there already is repeated as it is."""
     now = life.now()
     intent = life.step.intent or replace(publisher.intend(spec, made, now), sent_at=now)
     intent = replace(intent, send_by=now + life.ports.send_within_s)
-    life.change(pipeline.intended(pipeline.trying(life.step), intent))
+    await life.change(pipeline.intended(pipeline.trying(life.step), intent))
     return intent
 
 
@@ -99,13 +99,13 @@ async def _send(
 ) -> Receipt | Failure:
     """Send once. A failure without effect takes back the intent, unless an earlier send of it may have had one."""
     first = life.step.intent is None
-    intent = _intended(life, publisher, spec, made)
+    intent = await _intended(life, publisher, spec, made)
     try:
         sent = await life.once(partial(_sent, publisher, intent), visible=True)
     except PlatformError as error:
         life.heed(error.failure)
         if error.failure.no_effect and first:
-            life.change(pipeline.unsent(life.step))
+            await life.change(pipeline.unsent(life.step))
         else:
             _log.info("step %s was sent and its reply was lost: looking for it", life.step.name)
         return error.failure

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import logging
 
 from medusa.domain import pipeline
-from medusa.domain.failures import TaskConflict, TaskNotFound
+from medusa.domain.failures import TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.task import StepState, Task
 from medusa.runner.ports import RunnerPorts
+from medusa.runner.saving import kept
 from medusa.runner.step_run import StepRun
 from medusa.runner.task_run import RunContext, TaskRun
 from medusa.runner.workers import Workers
+
+_log = logging.getLogger("medusa.runner")
 
 
 class TaskRunner:
@@ -20,16 +23,16 @@ class TaskRunner:
         self._ports = ports
         self._workers = workers
 
-    def take(self, task_id: str) -> int | None:
+    async def take(self, task_id: str) -> int | None:
         """Become the task's only writer: an epoch. None when another process carries the task, or it is gone."""
         try:
-            return self._ports.repository.take(task_id)
+            return await kept(self._ports.repository.take_soon(task_id))
         except (TaskConflict, TaskNotFound):
             return None
 
-    def release(self, task_id: str) -> None:
+    async def release(self, task_id: str) -> None:
         """Let others take the task."""
-        self._ports.repository.release(task_id)
+        await kept(self._ports.repository.release_soon(task_id))
 
     def unfinished(self) -> tuple[str, ...]:
         """Ids of the tasks that wait for someone to go on with them."""
@@ -48,9 +51,12 @@ class TaskRunner:
             return False
         return bool(pipeline.next_steps(task) or pipeline.unreachable(task))
 
-    def carry(self, task_id: str, epoch: int, context: RunContext) -> Awaitable[None]:
-        """Carry the task through to its end."""
-        return TaskRun(self._ports, task_id, epoch).run(context)
+    async def carry(self, task_id: str, epoch: int, context: RunContext) -> None:
+        """Carry the task through to its end, or until another process has taken it over."""
+        try:
+            await TaskRun(self._ports, task_id, epoch).run(context)
+        except TaskLost as lost:
+            _log.info("%s: it is let go of here", lost)
 
     def step(self, task_id: str, step_key: str, epoch: int) -> StepRun:
         """One step of it, ready to run. Called in a running event loop."""

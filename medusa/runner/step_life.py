@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,7 +18,7 @@ from io import FileIO
 from typing import TypeVar
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped
+from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped, TaskLost
 from medusa.domain.pace import Pace
 from medusa.domain.policy import Again, RetryPolicy, Trouble, decide
 from medusa.domain.ports import Call
@@ -24,6 +26,7 @@ from medusa.domain.task import Step
 from medusa.domain.values import Media
 from medusa.runner.call import RunnerCall
 from medusa.runner.ports import RunnerPorts
+from medusa.runner.saving import kept
 from medusa.runner.workers import Workers
 
 T = TypeVar("T")
@@ -52,12 +55,18 @@ class StepLife:
 
     # ------------------------------------------------------------ state
 
-    def change(self, step: Step, *, announce: bool = True) -> None:
-        """The one place where the step changes: a rule was applied, now it is saved."""
-        self.step = step
-        self.ports.repository.save_step(self.task_id, step, self._epoch, announce)
+    async def change(self, step: Step, *, announce: bool = True) -> None:
+        """The one place where the step changes: a rule was applied, now it is saved.
+
+        Raises TaskLost when another writer has the task: whoever carries it here then lets go of it.
+        """
+        await kept(self._put(step, announce))
         if self._called_off and not self.may_be_out:
             self._stop.set()
+
+    def _put(self, step: Step, announce: bool) -> Future[None]:
+        self.step = step
+        return self.ports.repository.save_step_soon(self.task_id, step, self._epoch, announce)
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -151,7 +160,7 @@ class StepLife:
     async def read(self, work: Callable[[Call], T]) -> T:
         """A look at the platform, tried again like everything that changes nothing, with a count of its own."""
         before = self.step.trouble
-        self.change(replace(self.step, trouble=Trouble()), announce=False)
+        await self.change(replace(self.step, trouble=Trouble()), announce=False)
         try:
             while True:
                 try:
@@ -159,7 +168,7 @@ class StepLife:
                 except PlatformError as error:
                     await self.recover(error.failure)
         finally:
-            self.change(replace(self.step, trouble=before), announce=False)
+            await self.change(replace(self.step, trouble=before), announce=False)
 
     def went_well(self) -> None:
         """The platform took our credentials: if it refuses them later, they may be renewed again."""
@@ -197,7 +206,7 @@ class StepLife:
             self.raise_if_stopped()
         if again is None or self.stopping:
             raise PlatformError(failure)
-        self.change(pipeline.waits(self.step, again.at, self._why(again), again.trouble))
+        await self.change(pipeline.waits(self.step, again.at, self._why(again), again.trouble))
         await self.pause(again.at, self.step.note)
 
     async def hold(self) -> None:
@@ -216,7 +225,7 @@ class StepLife:
         if delay <= 0:
             return
         if note and (note, until) != (self.step.note, self.step.wait_until):
-            self.change(pipeline.waits(self.step, until, note))
+            await self.change(pipeline.waits(self.step, until, note))
         try:
             await asyncio.wait_for(self._stop.wait(), delay)
         except TimeoutError:
@@ -252,7 +261,10 @@ class StepLife:
             return
         if self._call is not None:
             self._call.cannot_stop()
-        asyncio.run_coroutine_threadsafe(self._commit(), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(self._commit(), self._loop).result()
+        except TaskLost:
+            raise Stopped from None  # out of a Body, where nothing swallows it; the next save tells again
 
     def budget(self, scope: str, left: float, resets_at: float) -> None:
         """An allowance is used up: hold back before the platform has to refuse."""
@@ -260,7 +272,7 @@ class StepLife:
             self.ports.accounts.block(scope, resets_at)
 
     async def _commit(self) -> None:
-        self.change(pipeline.committed(self.step))
+        await self.change(pipeline.committed(self.step))
         if self.stopping:  # asked for since the block was requested
             self._limit_last_block()
 
@@ -286,4 +298,10 @@ class StepLife:
         self._pace = self._pace.seen(now, arrived) if self._pace else Pace(now, arrived)
         moved = pipeline.progressed(self.step, arrived, self._pace.rate)
         if (moved.done, moved.rate) != (self.step.done, self.step.rate):
-            self.change(moved)
+            self._put(moved, announce=True).add_done_callback(self._shown)
+
+    def _shown(self, shown: Future[None]) -> None:
+        """Progress that is not kept does no harm, unless it tells that the task is another's."""
+        if isinstance(shown.exception(), TaskLost):
+            with suppress(RuntimeError):  # the loop has closed
+                self._loop.call_soon_threadsafe(partial(self.stop, at_once=True))

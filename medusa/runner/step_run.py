@@ -7,7 +7,16 @@ from dataclasses import asdict, replace
 from functools import partial
 
 from medusa.domain import pipeline
-from medusa.domain.failures import MEDIA_CODE, Failure, FailureKind, MediaChanged, MediaError, PlatformError, Stopped
+from medusa.domain.failures import (
+    MEDIA_CODE,
+    Failure,
+    FailureKind,
+    MediaChanged,
+    MediaError,
+    PlatformError,
+    Stopped,
+    TaskLost,
+)
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task
 from medusa.domain.values import Media, MediaKind, Receipt, StepSpec
 from medusa.runner.ports import RunnerPorts
@@ -20,7 +29,7 @@ _log = logging.getLogger("medusa.runner")
 
 
 class StepRun:
-    """`run` never raises: how it ended is in the step."""
+    """`run` raises TaskLost or nothing: how it ended is in the step."""
 
     def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step_key: str, epoch: int) -> None:
         step = ports.repository.get(task_id).step(step_key)
@@ -42,25 +51,27 @@ class StepRun:
         life = self._life
         task = self._task
         if life.step.state is StepState.WAITING and (task.stopping or task.paused):  # since the step was chosen
-            life.change(pipeline.skipped(life.step, life.now()) if task.stopping else life.step)
+            await life.change(pipeline.skipped(life.step, life.now()) if task.stopping else life.step)
             return life.step
-        life.change(pipeline.started(life.step, life.now()))
+        await life.change(pipeline.started(life.step, life.now()))
         try:
             receipt = await self._carry_out(self._task)
+        except TaskLost:
+            raise
         except Stopped:
             await self._interrupted()
         except PlatformError as error:
-            self._end(error.failure)
+            await self._end(error.failure)
         except MediaError as error:
-            self._end(_media_failure(error))
+            await self._end(_media_failure(error))
             if isinstance(error, MediaChanged):
                 await clear_away(life)
         except Exception as error:
             _log.exception("step %s of task %s met a bug", life.step.name, self._task_id)
             said = f"Medusa met a bug in itself ({type(error).__name__}); its log has more"
-            self._end(Failure(FailureKind.BUG, said))
+            await self._end(Failure(FailureKind.BUG, said))
         else:
-            life.change(pipeline.succeeded(life.step, receipt, life.now()))
+            await life.change(pipeline.succeeded(life.step, receipt, life.now()))
         return life.step
 
     @property
@@ -70,23 +81,23 @@ class StepRun:
     async def _interrupted(self) -> None:
         life, task = self._life, self._task
         if task.paused and not task.stopping:
-            life.change(pipeline.suspended(life.step))
+            await life.change(pipeline.suspended(life.step))
             return
-        life.change(pipeline.stopped(life.step, life.now()))
+        await life.change(pipeline.stopped(life.step, life.now()))
         if task.cancel_asked:
             await clear_away(life)
 
-    def _end(self, failure: Failure) -> None:
+    async def _end(self, failure: Failure) -> None:
         """Failed; or back to its beginning, once, when what it was made from is gone from the platform."""
         life = self._life
         lost = failure.kind is FailureKind.SESSION_LOST and failure.no_effect
         if lost and life.step.spec.visible and not life.step.reopened:
-            life.change(pipeline.rewound(life.step))
+            await life.change(pipeline.rewound(life.step))
             return
         sure = failure.no_effect or failure.kind in (FailureKind.REJECTED, FailureKind.OUTCOME_UNKNOWN)
         if life.step.committed and not sure:
             failure = unknown(life, failure)
-        life.change(pipeline.failed(life.step, failure, life.now()))
+        await life.change(pipeline.failed(life.step, failure, life.now()))
 
     async def _carry_out(self, task: Task) -> Receipt:
         step = self._life.step

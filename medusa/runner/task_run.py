@@ -7,6 +7,7 @@ from typing import Protocol
 from medusa.domain import pipeline
 from medusa.domain.task import Step, StepState, Task
 from medusa.runner.ports import RunnerPorts
+from medusa.runner.saving import kept
 
 
 class RunContext(Protocol):
@@ -49,25 +50,25 @@ class TaskRun:
             task = self._task
             if task.stopping or task.paused:
                 context.stop(at_once=task.cancel_asked)
-            self._begin(context)
+            await self._begin(context)
             if not context.running:
                 return
             ended = await context.first_end()
             if ended is not None and ended.state is StepState.WAITING and self._is_rewound(ended):
-                self._rewind(ended)
+                await self._rewind(ended)
 
     @property
     def _task(self) -> Task:
         return self._ports.repository.get(self._task_id)
 
-    def _begin(self, context: RunContext) -> None:
+    async def _begin(self, context: RunContext) -> None:
         """Start what may start, and skip what no longer can."""
         task = self._task
         while unreachable := pipeline.unreachable(task):
             if task.stopping and context.running:
                 return  # what runs may still tell something; the rest is skipped when it has ended
             for step in unreachable:
-                self._save(pipeline.given_up(task, step, self._ports.now()))
+                await self._save(pipeline.given_up(task, step, self._ports.now()))
             task = self._task
         for step in pipeline.next_steps(task):
             if step.key not in context.running:  # one that was started just now may still be waiting for its turn
@@ -82,10 +83,10 @@ class TaskRun:
         """It waits since what it is made from is gone, and not since the task is paused."""
         return step.spec.visible and step.reopened and step.key not in self._reopened
 
-    def _rewind(self, step: Step) -> None:
+    async def _rewind(self, step: Step) -> None:
         """What the step was made from is gone: those steps are opened anew."""
         for earlier in pipeline.sources(self._task, step):
-            self._save(pipeline.rewound(earlier))
+            await self._save(pipeline.rewound(earlier))
 
-    def _save(self, step: Step) -> None:
-        self._ports.repository.save_step(self._task_id, step, self._epoch)
+    async def _save(self, step: Step) -> None:
+        await kept(self._ports.repository.save_step_soon(self._task_id, step, self._epoch))

@@ -43,13 +43,14 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
                 moved = await life.once(partial(uploader.ask, spec=spec, at=life.step.checkpoint or Checkpoint()))
                 if isinstance(moved, Receipt):
                     return moved
-                _save(life, spec, moved, asked=True)  # if it wants bytes again, it is sure that nothing came of it
+                # If it wants bytes again, it is sure that nothing came of it.
+                await _save(life, spec, moved, asked=True)
                 raise
             asking = life.step.checkpoint is not None
             continue
         if isinstance(moved, Receipt):
             return moved
-        _save(life, spec, moved, asked=asking)
+        await _save(life, spec, moved, asked=asking)
         asking = False
 
 
@@ -66,7 +67,7 @@ async def _advance(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: C
         await _check_unchanged(life, spec.media)
     begun = pipeline.trying(life.step)
     silent = at.want is None
-    life.change(pipeline.committed(begun) if at.commits and silent else begun, announce=not silent)
+    await life.change(pipeline.committed(begun) if at.commits and silent else begun, announce=not silent)
     return await life.once(partial(uploader.advance, spec=spec, at=at), media=None if silent else spec.media)
 
 
@@ -76,14 +77,14 @@ async def _check_unchanged(life: StepLife, media: Media) -> None:
         raise MediaChanged(f"{media.name} has changed since this task began: {changed}")
 
 
-def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:
+async def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:
     """A new checkpoint. If the platform, when asked, wants bytes again, then the last block did not take effect."""
     if not asked:  # of some steps nobody is asked, so that an answer proves nothing about credentials
         life.went_well()
     step = pipeline.advanced(life.step, at, asked=asked)
     total = spec.media.size if at.want and spec.media else step.total
     told = asked and at.want is not None
-    life.change(replace(step, total=total, committed=step.committed and not told), announce=bool(at.note))
+    await life.change(replace(step, total=total, committed=step.committed and not told), announce=bool(at.note))
 
 
 async def _recover(life: StepLife, uploader: UploaderPort, failure: Failure) -> None:
@@ -93,7 +94,7 @@ async def _recover(life: StepLife, uploader: UploaderPort, failure: Failure) -> 
         await life.recover(failure)
         return
     await _abandon(life, uploader, lost)
-    life.change(pipeline.reopened(life.step))
+    await life.change(pipeline.reopened(life.step))
 
 
 async def clear_away(life: StepLife) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, TaskConflict, TaskNotFound
+from medusa.domain.failures import Failure, FailureKind, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.policy import Trouble
 from medusa.domain.ports import TaskRepositoryPort
 from medusa.domain.reopening import retried
@@ -181,9 +181,23 @@ class TaskRepositoryContract:
         assert second > first
         repository.save_step("a", pipeline.started(task.steps[0], 1001.0), second)
         now = repository.get("a")
-        repository.save_step("a", pipeline.skipped(task.steps[0], 1002.0), first)
-        repository.save_step("a", pipeline.skipped(task.steps[1], 1002.0), first, announce=False)
+        with pytest.raises(TaskLost, match="task a "):
+            repository.save_step("a", pipeline.skipped(task.steps[0], 1002.0), first)
+        with pytest.raises(TaskLost):
+            repository.save_step_soon("a", pipeline.skipped(task.steps[1], 1002.0), first, announce=False).result()
         assert repository.get("a") == now
+
+    def test_what_is_begun_in_order_is_done_in_order(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a")
+        repository.create(task)
+        epoch = repository.take_soon("a").result(PATIENCE_S)
+        begun = [repository.save_step_soon("a", replace(task.steps[0], done=n), epoch) for n in range(1, 51)]
+        given_up = repository.release_soon("a")
+        begun[-1].result(PATIENCE_S)
+        assert all(saved.done() for saved in begun)
+        assert repository.get("a").steps[0].done == 50
+        assert repository.get("a").revision == task.revision + 50
+        given_up.result(PATIENCE_S)
 
     def test_taking_one_task_takes_no_other(self, repository: TaskRepositoryPort) -> None:
         task = a_task("a")
@@ -386,7 +400,8 @@ class TaskRepositoryContract:
         assert again.steps[0].checkpoint == upload.checkpoint
         assert again.revision > failed.revision
         assert repository.unfinished() == ("a",)
-        repository.save_step("a", pipeline.started(again.steps[1], 1004.0), epoch)
+        with pytest.raises(TaskLost):
+            repository.save_step("a", pipeline.started(again.steps[1], 1004.0), epoch)
         assert repository.get("a") == again, "the earlier run writes no more"
         finish(repository, again)
         assert repository.get("a").status is TaskStatus.COMPLETED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -115,16 +116,16 @@ def test_a_second_core_pauses_what_the_first_runs_and_goes_on_with_it(
 def test_what_another_core_asks_for_just_as_a_task_rests_is_not_lost(opened: OpenCore, sandbox: Sandbox) -> None:
     """It cannot take the task, since the first still holds it: then the first has to go on."""
     first, second = opened(), opened()
-    first_release, asked = first._repository.release, threading.Event()
+    first_release, asked = first._repository.release_soon, threading.Event()
 
-    def release(task_id: str) -> None:
+    def release(task_id: str) -> Future[None]:
         if not asked.is_set():
             assert second.unpause(task_id)
             assert second._engine.wait_idle(WITHIN_S)  # it has tried, and could not
             asked.set()
-        first_release(task_id)
+        return first_release(task_id)
 
-    first._repository.release = release  # type: ignore[method-assign]  # the instant between the rest and the release
+    first._repository.release_soon = release  # type: ignore[method-assign]  # the instant between the rest and the release
     sandbox.fault(platform="youtube", operation="videos.insert", kind="stall")
     task_id = start(first, "youtube")
     sandbox.wait_for("youtube", "videos.insert")

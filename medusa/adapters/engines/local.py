@@ -45,11 +45,11 @@ class Running(Protocol):
 class Runner(Protocol):
     """What the container injects: how to carry a task, and one of its steps, through. Called in the engine's loop."""
 
-    def take(self, task_id: str) -> int | None:
+    async def take(self, task_id: str) -> int | None:
         """Become the task's only writer: an epoch. None when another process carries the task, or it is gone."""
         ...
 
-    def release(self, task_id: str) -> None:
+    async def release(self, task_id: str) -> None:
         """Let others take the task."""
         ...
 
@@ -283,7 +283,7 @@ class LocalEngine:
     async def _carry(self, task_id: str) -> None:
         runner = self._present
         try:
-            epoch = runner.take(task_id)
+            epoch = await runner.take(task_id)
             if epoch is not None:
                 await self._carry_as(runner, task_id, epoch)
                 if runner.is_left(task_id):  # another process asked for more, and could not take it before its release
@@ -303,7 +303,7 @@ class LocalEngine:
             listening.cancel()
             del self._contexts[task_id]
             context.stop(at_once=True)
-            runner.release(task_id)
+            await runner.release(task_id)
 
     async def _listen(self, runner: Runner, task_id: str, context: LocalContext) -> None:
         """Another process that shares the repository can only leave a word there."""

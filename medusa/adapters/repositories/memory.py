@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import dropwhile, islice
+from typing import TypeVar
 
 from medusa.adapters.repositories.secrets import forgotten
-from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskNotFound
+from medusa.domain.failures import IdempotencyConflict, MedusaError, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.task import Step, Task, TaskStatus
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -122,14 +126,19 @@ class MemoryRepository:
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
         with self._changed:
             row = self._rows.get(task_id)
-            if row is None or epoch < row.epoch:
+            if row is None:
                 return
+            if epoch < row.epoch:
+                raise TaskLost(task_id)
             turned = row.steps[step.key].state is not step.state
             row.steps[step.key] = step
             if announce:
                 self._announce(row)
             if turned or step.ended:
                 self._file(row)
+
+    def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
+        return _done(lambda: self.save_step(task_id, step, epoch, announce))
 
     # ------------------------------------------------------------ what users ask of a task
 
@@ -182,8 +191,14 @@ class MemoryRepository:
             row.epoch += 1
             return row.epoch
 
+    def take_soon(self, task_id: str) -> Future[int]:
+        return _done(lambda: self.take(task_id))
+
     def release(self, task_id: str) -> None:
         """Nobody else could take it anyway."""
+
+    def release_soon(self, task_id: str) -> Future[None]:
+        return _done(lambda: self.release(task_id))
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
         """Raises TaskNotFound, also when the task is dropped meanwhile."""
@@ -240,3 +255,13 @@ class MemoryRepository:
         if row.key is not None:
             del self._keys[row.key]
         self._changed.notify_all()
+
+
+def _done(work: Callable[[], T]) -> Future[T]:
+    """What `work` gives, or raises: in memory nothing takes time."""
+    done: Future[T] = Future()
+    try:
+        done.set_result(work())
+    except MedusaError as error:
+        done.set_exception(error)
+    return done

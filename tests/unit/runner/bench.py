@@ -194,7 +194,7 @@ class Bench:
     async def carry(self, task: Task, begun: list[LocalContext] | None = None) -> Task:
         """Carry the task to its end, as an engine does. `begun` is given the run's context."""
         runner = TaskRunner(self.ports, self.workers)
-        epoch = runner.take(task.id)
+        epoch = await runner.take(task.id)
         context = LocalContext(lambda key: runner.step(task.id, key, epoch))
         if begun is not None:
             begun.append(context)

@@ -12,7 +12,7 @@ from medusa.adapters.repositories.sql.database import Connection
 from medusa.adapters.repositories.sql.holders import Holders
 from medusa.adapters.repositories.sql.retention import Retention, drop
 from medusa.adapters.repositories.sql.rows import Standing, StepRows, standing
-from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskNotFound
+from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.task import Step, Task, TaskStatus
 
 Wish = Literal["cancel_asked", "paused"]
@@ -69,8 +69,10 @@ class Changes:
 
     def save_step(self, connection: Connection, task_id: str, step: Step, epoch: int, announce: bool) -> None:
         before = standing(connection, task_id)
-        if before is None or epoch < before.epoch:
+        if before is None:
             return
+        if epoch < before.epoch:
+            raise TaskLost(task_id)
         status = before.after(step)
         self._rows.update(connection, task_id, forgotten(step, status, before.cancel_asked))
         if announce:

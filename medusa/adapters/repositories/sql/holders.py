@@ -27,13 +27,11 @@ class Holders:
                 self._own = self._store.write(self._register)
             return self._own
 
-    def release(self, task_id: str) -> None:
+    def release(self, connection: Connection, task_id: str) -> None:
         """Let others take the task, if it is held here."""
-        with self._lock:
-            own = self._own
         released = "UPDATE tasks SET holder = NULL WHERE id = ? AND holder = ?"
-        if own is not None:
-            self._store.write(lambda connection: connection.run(released, task_id, own))
+        if self._own is not None:
+            connection.run(released, task_id, self._own)
 
     def others_alive(self, connection: Connection) -> frozenset[int]:
         """The other holders that live."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from medusa.adapters.repositories.sql import key
@@ -80,9 +81,15 @@ class SqlRepository:
             return tuple(task_id for task_id, holder in connection.rows(asked) if holder not in held)
 
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
-        self._store.write(lambda connection: self._changes.save_step(connection, task_id, step, epoch, announce))
+        self.save_step_soon(task_id, step, epoch, announce).result()
+
+    def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
+        saved = self._store.write_soon(
+            lambda connection: self._changes.save_step(connection, task_id, step, epoch, announce)
+        )
         if announce:
-            self._watchers.ring(task_id)
+            saved.add_done_callback(lambda _: self._watchers.ring(task_id))
+        return saved
 
     # ------------------------------------------------------------ what users ask of a task
 
@@ -104,11 +111,20 @@ class SqlRepository:
     # ------------------------------------------------------------ one writer, many watchers
 
     def take(self, task_id: str, *, force: bool = False) -> int:
+        return self._taken(task_id, force).result()
+
+    def take_soon(self, task_id: str) -> Future[int]:
+        return self._taken(task_id, force=False)
+
+    def _taken(self, task_id: str, force: bool) -> Future[int]:
         own = self._holders.own()
-        return self._store.write(lambda connection: self._changes.take(connection, task_id, own, force))
+        return self._store.write_soon(lambda connection: self._changes.take(connection, task_id, own, force))
 
     def release(self, task_id: str) -> None:
-        self._holders.release(task_id)
+        self.release_soon(task_id).result()
+
+    def release_soon(self, task_id: str) -> Future[None]:
+        return self._store.write_soon(lambda connection: self._holders.release(connection, task_id))
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
         """Raises TaskNotFound, also when the task is dropped meanwhile."""

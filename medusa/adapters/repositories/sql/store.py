@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
@@ -32,6 +33,10 @@ class Store:
         it is committed.
         """
         return self._writer.write(work)
+
+    def write_soon(self, work: Callable[[Connection], T]) -> Future[T]:
+        """The same, without waiting."""
+        return self._writer.write_soon(work)
 
     def close(self, last: Callable[[Connection], object]) -> None:
         """Write what was asked for, then `last` if that still can be, and give all files back."""

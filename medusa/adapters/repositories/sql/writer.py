@@ -46,6 +46,7 @@ class Writer:
     def write_soon(self, work: Work[T]) -> Future[T]:
         """The same, without waiting."""
         change = _Change(work, Future())
+        change.done.set_running_or_notify_cancel()  # who stops waiting for it does not take it back
         with self._lock:  # nothing is put behind the end
             if not self._stop.alive:
                 raise MedusaError("the tasks are closed")
