@@ -248,10 +248,10 @@ class LocalEngine:
         ready.set()
         loop.run_forever()
         runner.close()
-        left = asyncio.all_tasks(loop)  # tasks and their steps
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        while left := asyncio.all_tasks(loop):  # tasks and their steps, and what begins while these end
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
     def _take_over(self) -> None:
