@@ -269,11 +269,11 @@ class MedusaCore:
 
     # ------------------------------------------------------------ bandwidth
 
-    def limit_bandwidth(self, rate: str | None, target: str | None = None) -> None:
+    def limit_bandwidth(self, rate: str | float | None, target: str | None = None) -> None:
         """Limit how fast is sent to a target, or to all together; it holds at once, and for tasks under way.
 
-        `rate`: "2 MiB/s", "10 Mbit/s", "unlimited", or None for what the configuration says. With a file of tasks it
-        is kept there and holds for every process on it. Raises InvalidRequest.
+        `rate`: "2 MiB/s", "10 Mbit/s", "unlimited", a number of bytes a second, or None for what the config says.
+        With a file of tasks it is kept there and holds for every process on it. Raises InvalidRequest.
         """
         self._engine.check_usable()
         problems = [Problem("target", self._unknown_target(target))] if target and target not in self._keys() else []

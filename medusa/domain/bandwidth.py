@@ -59,18 +59,25 @@ class Timetable:
         return next((hours.rate for hours in self.hours if minute in hours), self.otherwise)
 
 
-def rate(text: str) -> float:
-    """Bytes a second: "2 MiB/s", "500 kB/s", "10 Mbit/s"; "unlimited" is UNLIMITED. Raises ValueError in words."""
+def rate(given: str | float) -> float:
+    """Bytes a second: "2 MiB/s", "500 kB/s", "10 Mbit/s", or a number of them; "unlimited" is UNLIMITED.
+
+    Raises ValueError in words.
+    """
+    bytes_per_s = _read(given) if isinstance(given, str) else given
+    if not bytes_per_s >= LEAST:
+        raise ValueError("must be 1 KiB/s or more; pause a task to let it rest")
+    return bytes_per_s
+
+
+def _read(text: str) -> float:
     if text == "unlimited":
         return UNLIMITED
     found = _RATE.fullmatch(text)
     unit = _UNITS.get(found[2]) if found else None
     if found is None or unit is None:
         raise ValueError(f'must be like "2 MiB/s", "10 Mbit/s" (units: {", ".join(_UNITS)}) or "unlimited"')
-    bytes_per_s = float(found[1]) * unit
-    if bytes_per_s < LEAST:
-        raise ValueError("must be 1 KiB/s or more; pause a task to let it rest")
-    return bytes_per_s
+    return float(found[1]) * unit
 
 
 def told(bytes_per_s: float) -> str:

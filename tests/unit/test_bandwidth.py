@@ -19,9 +19,10 @@ from medusa.domain.bandwidth import LEAST, UNLIMITED, Hours, Timetable, hours, r
         ("10 Mbitps", 1_250_000),
         ("2048 B/s", 2048),
         ("unlimited", UNLIMITED),
+        (4096.5, 4096.5),
     ],
 )
-def test_a_rate(text: str, bytes_per_s: float) -> None:
+def test_a_rate(text: str | float, bytes_per_s: float) -> None:
     assert rate(text) == bytes_per_s
 
 
@@ -32,8 +33,9 @@ def test_what_is_no_rate_is_told_with_an_example(text: str) -> None:
 
 
 def test_a_limit_that_stops_everything_is_refused() -> None:
-    with pytest.raises(ValueError, match="1 KiB/s or more; pause a task"):
-        rate("0 MiB/s")
+    for stop in ("0 MiB/s", 0.0, 1023.0, float("nan")):
+        with pytest.raises(ValueError, match="1 KiB/s or more; pause a task"):
+            rate(stop)
 
 
 @given(st.floats(LEAST, 1e12))
