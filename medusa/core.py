@@ -14,11 +14,11 @@ from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from medusa.domain import bandwidth, pipeline
 from medusa.domain.bandwidth import EVERY_TARGET
-from medusa.domain.failures import ConfigError, InvalidRequest, MediaError
+from medusa.domain.failures import ConfigError, InvalidRequest, MediaError, TaskConflict
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, TaskStatus, status_reply
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from medusa.domain.ports import TaskRepositoryPort
 
 MediaFile = str | PathLike[str]
+RELEASE_S: Final = 5.0
+"""How long a task that has ended may still be held by the process that ran it."""
 
 
 class MedusaCore:
@@ -37,7 +39,8 @@ class MedusaCore:
 
     `config_file`: path of a medusa_config.json; `config`: its content as a mapping, instead. Raises ConfigError with
     everything that is wrong with it. Never opens a browser: missing credentials are an error that names the command.
-    `resume`: whether to go on with what an earlier process has left in the file of tasks; None: as the config says.
+    `resume`: whether to go on with what other processes have left in the file of tasks, at start and from then on;
+    None: as the config says.
     `media_roots`: folders; with any, requests may name only files that lie beneath them, relative ones in the first.
     """
 
@@ -62,8 +65,8 @@ class MedusaCore:
         self._probe = self._container.probe()
         self._engine = self._container.engine()
         engine = self._container.settings().engine
-        if engine.path and (engine.resume if resume is None else resume):
-            self._engine.resume()
+        if self._repository.shared and (engine.resume if resume is None else resume):
+            self._engine.resume(serve=True)
 
     # ------------------------------------------------------------ publishing
 
@@ -158,13 +161,21 @@ class MedusaCore:
         self._reopen(task_id, lambda task: resolved(task, posted))
 
     def _reopen(self, task_id: str, opened: Callable[[Task], Task]) -> None:
-        opened(self._repository.get(task_id))  # raises if it has not even ended
-        self._engine.settle(task_id)
-        self._repository.reopen(opened(self._repository.get(task_id)))
+        deadline = time.monotonic() + RELEASE_S
+        while True:
+            task = opened(self._repository.get(task_id))  # raises if it has not even ended
+            self._engine.settle(task_id)
+            try:
+                self._repository.reopen(task)
+                break
+            except TaskConflict:  # whoever ran it, in this process or another, lets go of it in a moment
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
         self._engine.submit(task_id)
 
     def resume(self) -> None:
-        """Go on with what an earlier process has left unfinished; with a file of tasks that is done at start anyway."""
+        """Go on with what other processes have left unfinished; by default that is done at start, and from then on."""
         self._engine.resume()
 
     def delete(self, task_id: str) -> None:

@@ -203,6 +203,11 @@ class TaskRepositoryPort(Protocol):
     then nothing has changed.
     """
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes can reach these tasks too."""
+        ...
+
     def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
         """Keep a new task; its id.
 
@@ -236,6 +241,10 @@ class TaskRepositoryPort(Protocol):
 
     def unfinished(self) -> tuple[str, ...]:
         """Ids of the tasks to go on with, oldest first: not ended, not paused, not held by another who lives."""
+        ...
+
+    def called_off(self) -> Mapping[str, bool]:
+        """Ids of the tasks taken here that are to be cancelled (True) or to rest (False), and have not ended."""
         ...
 
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from medusa.domain import pipeline
 from medusa.domain.failures import TaskConflict, TaskLost, TaskNotFound
@@ -38,10 +39,27 @@ class TaskRunner:
         """Ids of the tasks that wait for someone to go on with them."""
         return self._ports.repository.unfinished()
 
-    def end_asked(self, task_id: str) -> bool:
-        """Whether someone, in whatever process, asked that the task be cancelled or paused."""
-        task = self._ports.repository.get(task_id)
-        return task.cancel_asked or task.paused
+    @property
+    def shared(self) -> bool:
+        """Whether other processes carry tasks of the same repository."""
+        return self._ports.repository.shared
+
+    def called_off(self) -> Mapping[str, bool]:
+        """Ids of the tasks taken here that someone, in whatever process, asked to be cancelled (True) or paused."""
+        return self._ports.repository.called_off()
+
+    def place(self, task_id: str) -> tuple[float, tuple[str, ...]] | None:
+        """When the task was asked for, and its targets, sorted. None when it has ended or cannot be carried here."""
+        try:
+            task = self._ports.repository.get(task_id)
+        except TaskNotFound:
+            return None
+        targets = {target.key for target in task.request.targets}
+        unknown = targets - set(self._ports.adapters.keys())
+        if unknown and not task.cancel_asked:
+            _log.info("task %s is left to others: %s is not configured here", task_id, ", ".join(sorted(unknown)))
+            return None
+        return None if task.ended else (task.created_at, tuple(sorted(targets)))
 
     def is_left(self, task_id: str) -> bool:
         """Whether there is more to do for the task, now: a step that may start, or can no longer."""

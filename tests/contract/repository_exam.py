@@ -372,6 +372,20 @@ class TaskRepositoryContract:
         assert repository.unfinished() == ("a", "b")
         assert repository.counts()["pending"] == 2
 
+    def test_what_is_to_end_or_to_rest_is_told_to_who_took_it(self, repository: TaskRepositoryPort) -> None:
+        for name in ("resting", "cancelled", "both", "neither", "untaken", "ended"):
+            repository.create(a_task(name))
+            if name not in ("untaken", "ended"):
+                repository.take(name)
+        for name in ("resting", "both", "untaken", "ended"):
+            repository.set_paused(name, True)
+        for name in ("cancelled", "both"):
+            repository.ask_cancel(name)
+        finish(repository, a_task("ended"))
+        assert repository.called_off() == {"resting": False, "cancelled": True, "both": True}
+        repository.set_paused("resting", False)
+        assert repository.called_off() == {"cancelled": True, "both": True}
+
     def test_a_task_that_has_ended_is_not_paused(self, repository: TaskRepositoryPort) -> None:
         repository.create(a_task("a"))
         finish(repository, a_task("a"))

@@ -13,6 +13,7 @@ import pytest
 
 from medusa import ConfigError, MedusaCore, TaskConflict, TaskNotFound, TaskStatus
 from medusa.adapters.platforms.fake.server import FakePlatform
+from medusa.domain.task import Task
 from medusa.sandbox import Sandbox
 from tests.integration.conftest import CoreOf
 from tests.integration.rehearsal import MIB, QUICK, WITHIN_S, large, made, nothing_but, operations, start
@@ -169,6 +170,31 @@ def test_a_cancelled_task_is_retried_by_the_next_process(opened: OpenCore, sandb
     second.retry(task_id)
     assert second.wait(task_id, WITHIN_S)["status"] == "completed"
     assert made(sandbox) == nothing_but(youtube=1)
+
+
+def test_another_core_retries_what_its_runner_has_not_let_go_of_yet(opened: OpenCore, sandbox: Sandbox) -> None:
+    first, second = opened(), opened()
+    release, reopen, refused = first._repository.release_soon, second._repository.reopen, threading.Event()
+
+    def held(task_id: str) -> Future[None]:
+        assert refused.wait(WITHIN_S)
+        return release(task_id)
+
+    def reopened(task: Task) -> Task:
+        try:
+            return reopen(task)
+        except TaskConflict:
+            refused.set()
+            raise
+
+    first._repository.release_soon = held  # type: ignore[method-assign]  # the instant between the end and the release
+    second._repository.reopen = reopened  # type: ignore[method-assign]  # looks on
+    sandbox.fault(platform="facebook", operation="feed.create", kind="token_revoked")
+    task_id = start(first, "facebook", media=None, facebook={"message": "It is out"})
+    assert second.wait(task_id, WITHIN_S)["status"] == "failed"
+    second.retry(task_id)
+    assert refused.is_set()
+    assert second.wait(task_id, WITHIN_S)["status"] == "completed"
 
 
 def test_there_is_nothing_to_retry_in_what_runs_or_has_succeeded(opened: OpenCore, sandbox: Sandbox) -> None:

@@ -15,31 +15,25 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, Protocol
 
+from medusa.adapters.engines.admission import ACTIVE, Admission, Entry
+from medusa.adapters.engines.context import LocalContext, Running
 from medusa.domain.failures import MedusaError
-from medusa.domain.task import Step
 
 _log = logging.getLogger("medusa.engine")
 
 
-LISTEN_EVERY_S = 0.25
+LISTEN_EVERY_S: Final = 0.25
 """How soon a running task sees what another process has asked for it."""
-CLOSING_S = 5.0
+LOOK_EVERY_S: Final = 0.5
+"""How often it is looked whether another process has left a task."""
+TRY_AGAIN_S: Final = 30.0
+"""After that a task is taken over once more that could not be carried here."""
+CLOSING_S: Final = 5.0
 _TAKING_OVER = "taking over"
 """Stands among the unfinished tasks while the repository is being asked for them."""
-
-
-class Running(Protocol):
-    """One step under way."""
-
-    @property
-    def may_be_out(self) -> bool: ...
-
-    async def run(self) -> Step: ...
-
-    def stop(self, *, at_once: bool) -> None: ...
 
 
 class Runner(Protocol):
@@ -57,8 +51,17 @@ class Runner(Protocol):
         """Ids of the tasks that wait for someone to go on with them."""
         ...
 
-    def end_asked(self, task_id: str) -> bool:
-        """Whether someone, in whatever process, asked that the task be cancelled or paused."""
+    @property
+    def shared(self) -> bool:
+        """Whether other processes carry tasks of the same repository."""
+        ...
+
+    def called_off(self) -> Mapping[str, bool]:
+        """Ids of the tasks taken here that someone, in whatever process, asked to be cancelled (True) or paused."""
+        ...
+
+    def place(self, task_id: str) -> tuple[float, tuple[str, ...]] | None:
+        """When the task was asked for, and its targets, sorted. None when it has ended or cannot be carried here."""
         ...
 
     def is_left(self, task_id: str) -> bool:
@@ -78,63 +81,14 @@ class Runner(Protocol):
         ...
 
 
-class LocalContext:
-    """RunContext over asyncio tasks."""
-
-    def __init__(self, begin: Callable[[str], Running]) -> None:
-        self._begin = begin
-        self._steps: dict[str, Running] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ends: asyncio.Queue[Step | Exception | None] = asyncio.Queue()
-
-    @property
-    def running(self) -> frozenset[str]:
-        """Keys of the steps that run, or whose end was not told yet."""
-        return frozenset(self._steps)
-
-    @property
-    def may_be_out(self) -> bool:
-        """Whether a running step may have become visible and has no receipt yet."""
-        return any(run.may_be_out for run in tuple(self._steps.values()))
-
-    def start(self, step: Step) -> None:
-        """Begin to run the step."""
-        run = self._begin(step.key)
-        self._steps[step.key] = run
-        task = asyncio.get_running_loop().create_task(self._carry(run))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def first_end(self) -> Step | None:
-        """The next step to end; None after `wake`. Raises only what keeps steps from being saved at all."""
-        ended = await self._ends.get()
-        if isinstance(ended, Exception):
-            raise ended
-        if ended is not None:
-            del self._steps[ended.key]
-        return ended
-
-    def stop(self, *, at_once: bool) -> None:
-        """Stop the running steps; what may be out already is awaited, or only its present call is when `at_once`."""
-        for run in tuple(self._steps.values()):
-            run.stop(at_once=at_once)
-
-    def wake(self) -> None:
-        """Let `first_end` return: someone asked for the task's end."""
-        self._ends.put_nowait(None)
-
-    async def _carry(self, run: Running) -> None:
-        try:
-            self._ends.put_nowait(await run.run())
-        except Exception as error:
-            self._ends.put_nowait(error)
-
-
 class LocalEngine:
     """EnginePort in this process."""
 
-    def __init__(self, runner: Callable[[], Runner]) -> None:
-        """`runner` is called in the engine's own thread, once, before the first task."""
+    def __init__(self, runner: Callable[[], Runner], active: int = ACTIVE) -> None:
+        """`runner` is called in the engine's own thread, once, before the first task.
+
+        `active`: how many tasks of a target run or wait for something at once; later ones have to be let in.
+        """
         self._make_runner = runner
         self._lock = threading.Lock()
         self._over = threading.Condition(self._lock)
@@ -142,9 +96,17 @@ class LocalEngine:
         self._thread: threading.Thread | None = None
         self._runner: Runner | None = None
         self._contexts: dict[str, LocalContext] = {}
+        self._admission = Admission(self._let_in, active)
         self._begun: set[str] = set()
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = False
+        self._left: set[str] = set()
+        """Tasks that nobody carried when it was last looked."""
+        self._elsewhere: set[str] = set()
+        """Tasks submitted here that another process carries: should it die, they are gone on with here."""
+        self._tried: dict[str, float] = {}
+        """Tasks that were taken over here and are left by all again, and when: not to be tried all the time."""
         self._unfinished: set[str] = set()
         self._idle = threading.Event()
         self._idle.set()
@@ -162,14 +124,22 @@ class LocalEngine:
             self._idle.clear()
         loop.call_soon_threadsafe(self._begin, task_id)
 
-    def resume(self) -> None:
-        """Go on with what an earlier process has left unfinished. Returns at once."""
+    def resume(self, *, serve: bool = False) -> None:
+        """Go on with what other processes have left unfinished. Returns at once.
+
+        `serve`: also with what they leave from now on, when they die or have more than they can carry at once.
+        """
         with self._lock:
             self.check_usable()
+            self._serving = serve
             loop = self._started()
             self._unfinished.add(_TAKING_OVER)
             self._idle.clear()
         loop.call_soon_threadsafe(self._take_over)
+
+    def retire(self) -> None:
+        """Take over nothing more: this process is about to end."""
+        self._serving = False
 
     def settle(self, task_id: str) -> None:
         """Wait until the run of a task that has ended is over here: its writer must not meet what reopens the task."""
@@ -204,6 +174,7 @@ class LocalEngine:
 
     def close(self, timeout: float | None = None) -> None:
         """Wait until the running tasks have ended, at most `timeout` seconds, then end all threads."""
+        self.retire()
         self._idle.wait(timeout)
         with self._lock:
             self._closed = True
@@ -246,7 +217,10 @@ class LocalEngine:
         asyncio.set_event_loop(loop)
         self._runner = runner = self._make_runner()
         ready.set()
+        if runner.shared:
+            loop.call_soon(self._mind_others)
         loop.run_forever()
+        self._admission.close()
         runner.close()
         while left := asyncio.all_tasks(loop):  # tasks and their steps, and what begins while these end
             for task in left:
@@ -257,13 +231,45 @@ class LocalEngine:
     def _take_over(self) -> None:
         try:
             for task_id in self._present.unfinished():
-                with self._lock:
-                    self._unfinished.add(task_id)
-                self._begin(task_id)
+                self._accept(task_id)
         except Exception:
             _log.exception("what an earlier process left cannot be gone on with")
         finally:
             self._ended(_TAKING_OVER)
+
+    def _accept(self, task_id: str) -> None:
+        with self._lock:
+            self._unfinished.add(task_id)
+            self._idle.clear()
+        self._begin(task_id)
+
+    def _mind_others(self) -> None:
+        self._keep(self._listen())
+        self._keep(self._look_out())
+
+    async def _look_out(self) -> None:
+        """A process that dies tells nobody."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if self._serving or self._elsewhere:
+                try:
+                    self._look()
+                except MedusaError as error:
+                    _log.warning("it cannot be seen what other processes left: %s", error)
+
+    def _look(self) -> None:
+        """Take what was left by all at two looks: what is new may be about to be taken by its own process."""
+        now = time.monotonic()
+        left = set(self._present.unfinished()) - self._begun
+        tried = {task_id for task_id, at in self._tried.items() if now - at < TRY_AGAIN_S}
+        for task_id in sorted(left & self._left - tried):
+            if self._serving or task_id in self._elsewhere:
+                self._tried[task_id] = now
+                self._accept(task_id)
+        self._left = left
+        self._tried = {task_id: at for task_id, at in self._tried.items() if task_id in left}
+        gone = {task_id for task_id in self._elsewhere - left if self._present.place(task_id) is None}
+        self._elsewhere -= gone
 
     @property
     def _present(self) -> Runner:
@@ -276,7 +282,25 @@ class LocalEngine:
             self._again.add(task_id)  # it was unpaused, or opened again, before its last run has ended
             return
         self._begun.add(task_id)
-        task = asyncio.get_running_loop().create_task(self._carry(task_id))
+        place = self._placed(task_id)
+        if place is None:
+            self._begun.discard(task_id)
+            self._ended(task_id)
+            return
+        self._admission.enter(Entry(place[0], task_id, place[1]))
+
+    def _placed(self, task_id: str) -> tuple[float, tuple[str, ...]] | None:
+        try:
+            return self._present.place(task_id)
+        except Exception:
+            _log.exception("task %s cannot be read: it is left where it stands", task_id)
+            return None
+
+    def _let_in(self, task_id: str) -> None:
+        self._keep(self._carry(task_id))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -284,7 +308,10 @@ class LocalEngine:
         runner = self._present
         try:
             epoch = await runner.take(task_id)
-            if epoch is not None:
+            if epoch is None:
+                self._elsewhere.add(task_id)
+            else:
+                self._elsewhere.discard(task_id)
                 await self._carry_as(runner, task_id, epoch)
                 if runner.is_left(task_id):  # another process asked for more, and could not take it before its release
                     self._again.add(task_id)
@@ -292,24 +319,31 @@ class LocalEngine:
             _log.exception("task %s cannot go on: it is left where it stands", task_id)
         finally:
             self._begun.discard(task_id)
+            self._admission.leave(task_id)
             self._ended(task_id)
 
     async def _carry_as(self, runner: Runner, task_id: str, epoch: int) -> None:
         context = self._contexts[task_id] = LocalContext(lambda key: runner.step(task_id, key, epoch))
-        listening = asyncio.get_running_loop().create_task(self._listen(runner, task_id, context))
         try:
             await runner.carry(task_id, epoch, context)
         finally:
-            listening.cancel()
             del self._contexts[task_id]
             context.stop(at_once=True)
             await runner.release(task_id)
 
-    async def _listen(self, runner: Runner, task_id: str, context: LocalContext) -> None:
+    async def _listen(self) -> None:
         """Another process that shares the repository can only leave a word there."""
-        while not runner.end_asked(task_id):  # noqa: ASYNC110 - no event of this process tells of another's wish
+        while True:
             await asyncio.sleep(LISTEN_EVERY_S)
-        context.wake()
+            try:
+                asked = self._present.called_off() if self._contexts else {}
+            except MedusaError as error:
+                _log.warning("it cannot be seen what other processes ask for: %s", error)
+                continue
+            for task_id, at_once in asked.items():
+                context = self._contexts.get(task_id)
+                if context is not None and not context.heeds(at_once=at_once):
+                    context.wake()
 
     def _ended(self, task_id: str) -> None:
         if task_id in self._again:
@@ -323,6 +357,7 @@ class LocalEngine:
                 self._idle.set()
 
     def _wake(self, task_id: str) -> None:
+        self._admission.hurry(task_id)
         context = self._contexts.get(task_id)
         if context is not None:
             context.wake()
@@ -338,6 +373,7 @@ def _wait_at_exit() -> None:
     if not _was_interrupted():
         try:
             for engine in engines:
+                engine.retire()
                 engine.wait_idle()
             return
         except KeyboardInterrupt:

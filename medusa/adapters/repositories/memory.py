@@ -69,6 +69,8 @@ class MemoryRepository:
     dropped is ignored.
     """
 
+    shared = False
+
     def __init__(self, keep_finished: int = 1000, now: Callable[[], float] = time.time) -> None:
         self._keep_finished = keep_finished
         self._now = now
@@ -122,6 +124,11 @@ class MemoryRepository:
             return tuple(
                 task_id for task_id, row in self._rows.items() if task_id not in self._finished and not row.paused
             )
+
+    def called_off(self) -> dict[str, bool]:
+        with self._changed:
+            wanted = {key: row for key, row in self._rows.items() if row.cancel_asked or row.paused}
+            return {key: row.cancel_asked for key, row in wanted.items() if row.epoch and not row.task.ended}
 
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
         with self._changed:

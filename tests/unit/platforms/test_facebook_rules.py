@@ -223,6 +223,7 @@ def test_a_moment_is_written_in_several_ways(value: object) -> None:
     ("text", "url"),
     [
         ("New: https://youtu.be/abc.", "https://youtu.be/abc"),
+        ("https://youtube.com/watch?v=p68IP8ec82_", "https://youtube.com/watch?v=p68IP8ec82_"),
         ("(see https://a.example/x)", "https://a.example/x"),
         ("https://a.example/x_(film), and more", "https://a.example/x_(film)"),
         ("first https://a.example/1 then https://b.example/2", "https://a.example/1"),

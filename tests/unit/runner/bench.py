@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from medusa.adapters.accounts import FileAccounts
-from medusa.adapters.engines.local import LocalContext
+from medusa.adapters.engines.context import LocalContext
 from medusa.adapters.platforms.fake.adapter import FakePublisher
 from medusa.adapters.platforms.fake.rules import FakeAccount, FakeRules
 from medusa.adapters.platforms.fake.server import FakePlatform

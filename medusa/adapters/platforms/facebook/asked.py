@@ -145,7 +145,7 @@ def first_url(text: str) -> str:
 def _trimmed(url: str) -> str:
     """A closing bracket belongs to the URL if the URL also opens it."""
     while True:
-        shorter = url.rstrip(".,;:!?'*_…»”’")
+        shorter = url.rstrip(".,;:!?'*…»”’")  # not _: a video's id may end in one
         if shorter and shorter[-1] in _CLOSING and shorter.count(shorter[-1]) > shorter.count(_CLOSING[shorter[-1]]):
             shorter = shorter[:-1]
         if shorter == url:

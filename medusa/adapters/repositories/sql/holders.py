@@ -33,6 +33,14 @@ class Holders:
         if self._own is not None:
             connection.run(released, task_id, self._own)
 
+    def called_off(self, connection: Connection) -> dict[str, bool]:
+        """The tasks held here that are to be cancelled (True) or to rest, and have not ended."""
+        asked = (
+            "SELECT id, cancel_asked FROM tasks WHERE holder = ? AND (cancel_asked = 1 OR paused = 1)"
+            " AND status IN ('pending', 'in_progress')"
+        )
+        return {row[0]: bool(row[1]) for row in connection.rows(asked, self._own)} if self._own is not None else {}
+
     def others_alive(self, connection: Connection) -> frozenset[int]:
         """The other holders that live."""
         found = (int(row[0]) for row in connection.rows("SELECT id FROM holders"))

@@ -22,6 +22,8 @@ from medusa.domain.task import Step, Task, TaskStatus
 class SqlRepository:
     """TaskRepositoryPort over an SQL database, which it closes in the end."""
 
+    shared = True
+
     def __init__(
         self,
         store: Store,
@@ -79,6 +81,10 @@ class SqlRepository:
         with self._store.reading() as connection:
             held = self._holders.others_alive(connection)
             return tuple(task_id for task_id, holder in connection.rows(asked) if holder not in held)
+
+    def called_off(self) -> dict[str, bool]:
+        with self._store.reading() as connection:
+            return self._holders.called_off(connection)
 
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
         self.save_step_soon(task_id, step, epoch, announce).result()
