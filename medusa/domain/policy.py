@@ -46,7 +46,7 @@ class RetryPolicy:
     cap_s: float = 60.0
     """Upper bound of any wait."""
     offline_s: float = 5.0
-    """How often to look whether a connection can be made again."""
+    """How often to look whether a connection can be made again, and the longest wait after one that broke."""
     give_up_after_s: float = 24 * 3600.0
     """How long to keep looking for a connection, and to bear with rate limits, while nothing moves."""
     transient: Patience = field(default_factory=Patience)
@@ -152,8 +152,13 @@ def _after_backoff(policy: RetryPolicy, failure: Failure, trouble: Trouble, now:
     told = failure.not_before or 0.0
     if attempts >= policy.attempts or told - now > policy.give_up_after_s:
         return None
-    wait = jitter * min(policy.cap_s, policy.base_s * 2.0 ** min(trouble.attempts, 30))
+    wait = jitter * min(_cap(policy, failure), policy.base_s * 2.0 ** min(trouble.attempts, 30))
     return Again(max(now + wait, told), _said(failure), Trouble(attempts), policy.attempts)
+
+
+def _cap(policy: RetryPolicy, failure: Failure) -> float:
+    """A platform gets time to recover; a line that is back should not lie idle."""
+    return min(policy.cap_s, policy.offline_s) if failure.code in LINE_BROKE else policy.cap_s
 
 
 def _said(failure: Failure) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -108,6 +109,18 @@ def test_a_quota_is_waited_for_only_when_that_is_asked_for() -> None:
 @pytest.mark.parametrize("reset", [None, NOW, NOW - 5.0])
 def test_a_quota_without_a_reset_to_come_fails_at_once(reset: float | None) -> None:
     assert decide(WAITING, replace(USED_UP, not_before=reset), Trouble(), NOW, 0.5) is None
+
+
+def test_a_broken_line_is_tried_again_within_seconds_whatever_went_before() -> None:
+    policy = RetryPolicy(attempts=20)
+    broke = replace(BUSY, code="connection lost")
+    assert longest_wait(tries(policy, broke)) <= policy.offline_s
+    assert longest_wait(tries(policy, BUSY)) > policy.offline_s
+
+
+def longest_wait(found: list[Again]) -> float:
+    times = [NOW, *(again.at for again in found)]
+    return max(later - earlier for earlier, later in pairwise(times))
 
 
 def test_being_offline_costs_no_attempt_and_ends() -> None:
