@@ -245,6 +245,11 @@ def waits(step: Step, until: float, note: str, trouble: Trouble | None = None) -
     return replace(step, wait_until=until, note=note, trouble=trouble or step.trouble, rate=0)
 
 
+def awaited(step: Step) -> Step:
+    """Its wait is over."""
+    return replace(step, note="", wait_until=None)
+
+
 def progressed(step: Step, done: int, rate: float = 0.0) -> Step:
     """So many bytes are done, never more than there are, and move at `rate` bytes a second."""
     return replace(step, done=min(done, step.total) if step.total else done, rate=round(rate))

@@ -9,6 +9,8 @@ from medusa.domain.failures import Failure, FailureKind
 
 LINE_BROKE: Final = ("connection lost", "timeout")
 """Codes of failures of the line, and not of the platform."""
+NEAR: Final = 0.05
+"""So small a share of an allowance is kept untouched: calls wait before the platform has to refuse them."""
 
 
 @dataclass(frozen=True, slots=True)

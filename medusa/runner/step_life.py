@@ -20,7 +20,7 @@ from typing import TypeVar
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped, TaskLost
 from medusa.domain.pace import Pace
-from medusa.domain.policy import Again, RetryPolicy, Trouble, decide
+from medusa.domain.policy import NEAR, Again, RetryPolicy, Trouble, decide
 from medusa.domain.ports import Call
 from medusa.domain.task import Step
 from medusa.domain.values import Media
@@ -197,7 +197,8 @@ class StepLife:
     def heed(self, failure: Failure) -> None:
         """A limit holds back all calls of its scope from now on."""
         if failure.scope and failure.not_before and failure.kind is FailureKind.RATE_LIMITED:
-            self.ports.accounts.block(failure.scope, failure.not_before)
+            scope = self._narrowed(failure.scope) if failure.endpoint else failure.scope
+            self.ports.accounts.block(scope, failure.not_before)
 
     async def _wait_or_raise(self, failure: Failure) -> None:
         self.heed(failure)
@@ -210,12 +211,24 @@ class StepLife:
         await self.pause(again.at, self.step.note)
 
     async def hold(self) -> None:
-        """Wait while a limit holds back this target."""
-        if not self.step.target:
-            return
-        until = self.ports.accounts.blocked_until(self.ports.adapters.scopes(self.step.target))
-        if until > self.now():
-            await self.pause(until, self._told("is rate limited", until))
+        """Wait while a limit holds back this step; raises it as a failure when that is longer than the policy bears.
+
+        What may be out already is not left in doubt for that: it waits however long it takes.
+        """
+        while self.step.target and not self.stopping and (until := self._held_until()) > self.now():
+            if self.may_be_out:
+                await self.pause(until, self._told("is rate limited", until))
+            else:
+                await self._wait_or_raise(_limited(until))
+            await self.change(pipeline.awaited(self.step))
+
+    def _held_until(self) -> float:
+        scopes = self.ports.adapters.scopes(self.target)
+        return self.ports.accounts.blocked_until((*scopes, *map(self._narrowed, scopes)))
+
+    def _narrowed(self, scope: str) -> str:
+        """The scope, but only for steps of this kind."""
+        return f"{scope}:{self.step.name.partition('.')[0]}"
 
     # ------------------------------------------------------------ waits
 
@@ -267,8 +280,8 @@ class StepLife:
             raise Stopped from None  # out of a Body, where nothing swallows it; the next save tells again
 
     def budget(self, scope: str, left: float, resets_at: float) -> None:
-        """An allowance is used up: hold back before the platform has to refuse."""
-        if left <= 0.0:
+        """An allowance is nearly used up: hold back before the platform has to refuse."""
+        if left <= NEAR:
             self.ports.accounts.block(scope, resets_at)
 
     async def _commit(self) -> None:
@@ -305,3 +318,9 @@ class StepLife:
         if isinstance(shown.exception(), TaskLost):
             with suppress(RuntimeError):  # the loop has closed
                 self._loop.call_soon_threadsafe(partial(self.stop, at_once=True))
+
+
+def _limited(until: float) -> Failure:
+    """What an earlier call was told, of this task or of another one."""
+    said = f"it is rate limited until {datetime.fromtimestamp(until):%Y-%m-%d %H:%M:%S}"
+    return Failure(FailureKind.RATE_LIMITED, said, "rate limited", no_effect=True, not_before=until)

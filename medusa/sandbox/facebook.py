@@ -137,7 +137,7 @@ class Facebook:
         fault = received.fault("rate_limit")
         wait = fault.retry_after or THROTTLED_S if fault else self._access.day_left()
         reply = throttled().reply()
-        return Reply(reply.status, reply.body, self._access.headers(wait))
+        return Reply(reply.status, reply.body, self._access.headers(received, wait))
 
     def unauthorized(self, received: Received) -> Reply:
         """190 with the subcode that says why; rupload has its own envelope."""
@@ -178,7 +178,7 @@ class Facebook:
                 reply = await act(received, params)
             except GraphError as refusal:
                 reply = refusal.reply()
-            return Reply(reply.status, reply.body, {**self._access.headers(), **reply.headers})
+            return Reply(reply.status, reply.body, {**self._access.headers(received), **reply.headers})
 
         return handle
 

@@ -39,7 +39,9 @@ OPTIONS: Mapping[str, object] = {
     "facebook_scopes": "pages_show_list pages_read_engagement pages_read_user_content pages_manage_posts publish_video",
     "facebook_self_debug": True,  # whether a Page token may inspect itself by /debug_token (unverified)
     "facebook_dead_version": "refuse",  # or "oldest": a dead version falls to the oldest live one (unverified)
-    "facebook_engaged_users": 100,  # 4800 calls a day for each
+    "facebook_engaged_users": 100,
+    "facebook_calls_per_user": 4800,  # a day, for each engaged user
+    "facebook_app_calls": 100_000,  # an hour, for all Pages of the app; facts name no number
     "facebook_unknown_parameters": "refuse",  # or "ignore" (unverified)
 }
 
@@ -131,16 +133,20 @@ class Access:
         self._calls += 1
         return self._calls <= self._limit()
 
-    def headers(self, regain_s: float = 0.0) -> dict[str, str]:
+    def headers(self, received: Received, regain_s: float = 0.0) -> dict[str, str]:
         """Usage in percent, on every reply after the first; minutes until access comes back, when throttled."""
-        if self._calls < 2 and not regain_s:
+        told = received.fault("usage")
+        if self._calls < 2 and not regain_s and not told:
             return {}
-        percent = 100 if regain_s else min(100, 100 * self._calls // self._limit())
-        usage = {"call_count": percent, "total_cputime": percent // 4, "total_time": percent // 4}
-        page = {"type": "pages", **usage, "estimated_time_to_regain_access": math.ceil(regain_s / 60)}
+        percent = {"app": self._app_percent(), "page": 100 if regain_s else self._page_percent()}
+        if told:
+            percent[told.of] = told.percent
+            regain_s = regain_s or (told.retry_after or 0.0 if told.of == "page" else 0.0)
+        minutes = {"estimated_time_to_regain_access": math.ceil(regain_s / 60)}
+        pages = {"type": "pages", **_meter(percent["page"]), **minutes}
         return {
-            "X-App-Usage": json.dumps(usage),
-            "X-Business-Use-Case-Usage": json.dumps({PAGE["id"]: [page]}),
+            "X-App-Usage": json.dumps(_meter(percent["app"])),
+            "X-Business-Use-Case-Usage": json.dumps({PAGE["id"]: [pages]}),
         }
 
     def day_left(self) -> float:
@@ -149,7 +155,14 @@ class Access:
         return (now // DAY + 1) * DAY - now
 
     def _limit(self) -> int:
-        return 4800 * self._world.options.integer("facebook_engaged_users")
+        options = self._world.options
+        return options.integer("facebook_calls_per_user") * options.integer("facebook_engaged_users")
+
+    def _page_percent(self) -> int:
+        return min(100, 100 * self._calls // max(1, self._limit()))
+
+    def _app_percent(self) -> int:
+        return min(100, 100 * self._calls // max(1, self._world.options.integer("facebook_app_calls")))
 
     def _scopes(self) -> list[str]:
         return self._world.options.text("facebook_scopes").split()
@@ -178,6 +191,11 @@ class Access:
             "user_id": "10220001112223334",
             "scopes": self._scopes(),
         }
+
+
+def _meter(percent: int) -> dict[str, int]:
+    """What the headers count, all in percent."""
+    return {"call_count": percent, "total_cputime": percent // 4, "total_time": percent // 4}
 
 
 def throttled() -> GraphError:

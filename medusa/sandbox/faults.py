@@ -16,6 +16,8 @@ html               committed                                   502 with an HTML 
 empty              committed                                   200 with an empty body
 truncated                                                      does it, then the JSON breaks off in the middle
 rate_limit         retry_after                                 the platform's own rate limit reply
+usage              percent, retry_after, of                    it succeeds, and its usage headers say that so much
+                                                               of the limit is used (Facebook: `of` "page" or "app")
 token_revoked                                                  the platform's own reply to a revoked token
 delay              seconds                                     the reply comes so much later (real seconds)
 session_gone                                                   the upload's session is forgotten
@@ -26,8 +28,8 @@ processing_failed  reason                                      operation "proces
 processing_stuck                                               operation "processing": never ends
 =================  ==========================================  ==================================================
 
-`delay`, `slow`, `partial` and `store_unit` combine with any other; of the rest only the oldest that matches acts
-on a request, and a later one does not count that request.
+`delay`, `slow`, `partial`, `store_unit` and `usage` combine with any other; of the rest only the oldest that matches
+acts on a request, and a later one does not count that request.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "empty": ("committed",),
     "truncated": (),
     "rate_limit": ("retry_after",),
+    "usage": ("percent", "retry_after", "of"),
     "token_revoked": (),
     "delay": ("seconds",),
     "session_gone": (),
@@ -61,12 +64,13 @@ _REQUIRED = {
     "delay": "seconds",
     "partial": "keep",
     "store_unit": "bytes",
+    "usage": "percent",
     "processing_failed": "reason",
 }
 PROCESSING = "processing"
 """The operation that is no request: what a platform does with an upload that is complete."""
 _PROCESSING = frozenset({"processing_failed", "processing_stuck"})
-_COMBINE = frozenset({"delay", "slow", "partial", "store_unit"})
+_COMBINE = frozenset({"delay", "slow", "partial", "store_unit", "usage"})
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "code": int,
     "body": object,
@@ -80,6 +84,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "keep": int,
     "bytes": int,
     "reason": str,
+    "percent": int,
+    "of": str,
     "times": int,
     "skip": int,
 }
@@ -105,6 +111,8 @@ class Fault:
     keep: int = 0
     bytes: int = 0
     reason: str = ""
+    percent: int = 0
+    of: str = "page"
 
 
 @dataclass(slots=True)
@@ -205,4 +213,6 @@ def _wrong_fields(kind: str, asked: Mapping[str, object]) -> Iterator[str]:
 
 
 def _fits(name: str, value: object) -> bool:
+    if name == "of":
+        return value in ("page", "app")
     return isinstance(value, _TYPES[name]) and not (_TYPES[name] is int and isinstance(value, bool))

@@ -123,7 +123,7 @@ class Vimeo:
         fault = received.fault("rate_limit")
         wait = None if fault is None else MINUTE if fault.retry_after is None else fault.retry_after
         body = Refused(429, 9000, "Too many API requests. Wait a while, then try again.").body()
-        return Reply(429, body, self._headers("error", wait))
+        return Reply(429, body, self._headers("error", wait, 100))
 
     def unauthorized(self, received: Received) -> Reply:
         """401 with 8003 for no token at all, 8000 for one that is not valid."""
@@ -163,13 +163,15 @@ class Vimeo:
                 reply = await act(received)
             except Refused as refusal:
                 return Reply(refusal.status, refusal.body(), self._headers("error"))
-            return Reply(reply.status, reply.body, {**self._headers("video"), **reply.headers})
+            told = received.fault("usage")
+            headers = self._headers("video", told.retry_after, told.percent) if told else self._headers("video")
+            return Reply(reply.status, reply.body, {**headers, **reply.headers})
 
         return handle
 
-    def _headers(self, kind: str, locked_for: float | None = None) -> dict[str, str]:
+    def _headers(self, kind: str, resets_in: float | None = None, used: int | None = None) -> dict[str, str]:
         content_type = {"Content-Type": f"application/vnd.vimeo.{kind}+json"}
-        return {**content_type, **self._account.rate_headers(locked_for)}
+        return {**content_type, **self._account.rate_headers(resets_in, used)}
 
     def _knows_token(self, received: Received) -> bool:
         scheme, _, token = received.headers.get("Authorization", "").partition(" ")

@@ -43,11 +43,11 @@ class Account:
         self._calls += 1
         return self._calls <= self._world.options.integer("vimeo_rate_limit")
 
-    def rate_headers(self, locked_for: float | None = None) -> dict[str, str]:
-        """X-RateLimit-*, on every reply; `locked_for` seconds when nothing is left."""
+    def rate_headers(self, resets_in: float | None = None, used: int | None = None) -> dict[str, str]:
+        """X-RateLimit-*, on every reply, by its own count; else `used` percent of it, until in so many seconds."""
         now, limit = self._world.clock.now(), self._world.options.integer("vimeo_rate_limit")
-        reset = (now // MINUTE + 1) * MINUTE if locked_for is None else now + locked_for
-        left = max(0, limit - self._calls) if locked_for is None else 0
+        reset = (now // MINUTE + 1) * MINUTE if resets_in is None else now + resets_in
+        left = max(0, limit - self._calls) if used is None else limit * (100 - used) // 100
         epoch = self._world.options.text("vimeo_rate_reset") == "epoch"
         return {
             "X-RateLimit-Limit": str(limit),

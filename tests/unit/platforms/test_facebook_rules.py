@@ -296,8 +296,11 @@ def test_a_post_without_media_has_nothing_to_judge() -> None:
 # ---------------------------------------------------------------- the platform
 
 
-def test_limits_hold_back_one_page() -> None:
-    assert PLATFORM.scopes(ACCOUNT) == ("facebook:page:1029",)
+def test_limits_hold_back_one_page_or_all_of_one_app() -> None:
+    app, page = PLATFORM.scopes(ACCOUNT)
+    assert page == "facebook:page:1029"
+    assert (app, "facebook:page:7") == PLATFORM.scopes(replace(ACCOUNT, page_id="7"))
+    assert app != PLATFORM.scopes(replace(ACCOUNT, app_secret="of-another-app"))[0]
 
 
 def test_an_account_shows_no_secret() -> None:

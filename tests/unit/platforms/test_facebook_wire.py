@@ -7,6 +7,7 @@ import email.policy
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,13 +16,13 @@ import pytest
 
 from medusa.adapters.http import Reply, Request
 from medusa.adapters.platforms.facebook import errors, posts, usage, wire, wire_videos
-from medusa.adapters.platforms.facebook.account import Endpoints, FacebookAccount
+from medusa.adapters.platforms.facebook.account import Endpoints, FacebookAccount, Scopes
 from medusa.adapters.platforms.facebook.multipart import Multipart
 from medusa.domain.failures import Failure, FailureKind
 from medusa.domain.values import Json, Receipt, Span, StepSpec
 
 NOW = 1_800_000_000.0
-SCOPE = "facebook:page:1029"
+SCOPES = Scopes("facebook:app:7", "facebook:page:1029")
 TOKEN, SECRET = "tok-1234567890", "hush-1234567890"
 PROOF = hmac.new(SECRET.encode(), TOKEN.encode(), hashlib.sha256).hexdigest()
 GRAPH = wire.Graph(FacebookAccount("1029", TOKEN, endpoints=Endpoints("https://graph.example/")))
@@ -52,7 +53,7 @@ def refused(code: int, subcode: int = 0, status: int = 400, **more: Any) -> Repl
 
 
 def failed(answer: Reply) -> Failure:
-    return errors.failure(answer, SCOPE, NOW)
+    return errors.failure(answer, SCOPES, NOW)
 
 
 def body_of(request: Request) -> bytes:
@@ -510,27 +511,50 @@ def business(**meter: Any) -> str:
     return json.dumps({"1029": [{"type": "pages", "call_count": 10, "total_cputime": 3, "total_time": 2, **meter}]})
 
 
-def test_the_fullest_meter_counts() -> None:
+def left(headers: Mapping[str, str]) -> dict[str, tuple[float, float]]:
+    """Scope -> (percent that are left, seconds until there is more)."""
+    found = usage.left(headers, SCOPES, NOW)
+    return {one.scope: (round(100 * one.share), one.regained_at - NOW) for one in found}
+
+
+def test_the_fullest_meter_counts_for_each_scope() -> None:
     headers = {
         "x-app-usage": '{"call_count": 28, "total_time": 25, "total_cputime": 25}',
         "x-business-use-case-usage": business(total_time=97),
     }
-    share = usage.left(headers, NOW)
-    assert share
-    assert share[0] == pytest.approx(0.03)
-    assert share[1] == NOW + 3600.0
+    assert left(headers) == {SCOPES.app: (72, usage.RELIEF_S), SCOPES.page: (3, usage.RELIEF_S)}
+
+
+def test_an_app_that_may_not_call_at_all_rests_longer() -> None:
+    assert left({"x-app-usage": '{"call_count": 100}'}) == {SCOPES.app: (0, usage.BACKOFF_S)}
 
 
 def test_minutes_until_access_comes_back() -> None:
     headers = {"x-business-use-case-usage": business(call_count=130, estimated_time_to_regain_access=19)}
-    assert usage.left(headers, NOW) == (0.0, NOW + 19 * 60)
+    assert left(headers) == {SCOPES.page: (0, 19 * 60)}
     assert usage.regained_at(headers, NOW) == NOW + 19 * 60
+
+
+def test_each_business_object_is_a_scope_of_its_own() -> None:
+    """Up to 32 of them may be in one header; one that is of another kind says nothing about Pages."""
+    meters = {"7": [{"type": "pages", "call_count": 96}], "1029": [{"type": "instagram", "call_count": 100}]}
+    headers = {"x-business-use-case-usage": json.dumps(meters)}
+    assert set(left(headers)) == {"facebook:page:7", "facebook:instagram:1029"}
+
+
+@pytest.mark.parametrize(
+    ("code", "scope", "endpoint"),
+    [(4, SCOPES.app, False), (341, SCOPES.app, False), (32, SCOPES.page, False), (613, SCOPES.page, True)],
+)
+def test_only_who_is_meant_is_held_back(code: int, scope: str, endpoint: bool) -> None:
+    found = failed(refused(code))
+    assert (found.kind, found.scope, found.endpoint) == (FailureKind.RATE_LIMITED, scope, endpoint)
 
 
 @pytest.mark.parametrize("header", [None, "", "{", "[]", "{}", '{"1029": {}}', '{"1029": [7, {"call_count": "many"}]}'])
 def test_a_header_that_says_nothing(header: str | None) -> None:
     headers = {} if header is None else {"x-business-use-case-usage": header, "x-app-usage": header}
-    assert usage.left(headers, NOW) is None
+    assert left(headers) == {}
     assert usage.regained_at(headers, NOW) == NOW + 1800.0
 
 
@@ -538,4 +562,4 @@ def test_a_throttled_reply_holds_its_page_back() -> None:
     answer = refused(80001)
     told = Reply(answer.status, {"x-business-use-case-usage": business(estimated_time_to_regain_access=7)}, answer.body)
     found = failed(told)
-    assert (found.scope, found.not_before) == (SCOPE, NOW + 7 * 60)
+    assert (found.scope, found.not_before) == (SCOPES.page, NOW + 7 * 60)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from medusa.domain.failures import Failure, FailureKind
-from medusa.domain.policy import QuotaWait, Ready, RetryPolicy
+from medusa.domain.policy import Patience, QuotaWait, Ready, RetryPolicy
 from medusa.domain.task import Step, TaskStatus, status_reply
 from tests.unit.runner.bench import BEGIN, FILM, Bench, step
 from tests.unit.runner.conftest import BenchOf
@@ -87,6 +89,38 @@ def test_attempts_are_counted_in_the_message(bench: Bench) -> None:
 def test_who_is_held_back_by_another_tasks_limit_says_so(bench: Bench) -> None:
     bench.accounts.block("fake:studio", BEGIN + 60.0)
     assert f"Fake is rate limited, next try at {clock(60)}" in messages(bench, VIDEO)
+
+
+def test_a_limit_that_grows_while_it_is_waited_for_is_waited_for(bench: Bench) -> None:
+    def blocked_until(scopes: Iterable[str]) -> float:
+        return BEGIN + 60.0 if bench.now() < BEGIN + 60.0 else BEGIN + 90.0
+
+    bench.accounts.blocked_until = blocked_until  # type: ignore[method-assign]  # another process extends it
+    assert f"Fake is rate limited, next try at {clock(90)}" in messages(bench, VIDEO)
+
+
+def test_a_limit_that_lasts_longer_than_the_policy_bears_ends_the_task_at_once(bench_of: BenchOf) -> None:
+    bench = bench_of(retry=RetryPolicy(rate_limited=Patience(give_up_after_s=50.0)))
+    bench.accounts.block("fake:studio", BEGIN + 60.0)
+    failure = step(bench.publish(VIDEO), "preflight").failure
+    assert failure is not None
+    assert (failure.kind, failure.not_before) == (FailureKind.RATE_LIMITED, BEGIN + 60.0)
+    assert failure.said == f"it is rate limited until {datetime.fromtimestamp(BEGIN + 60.0)}"
+    assert bench.platform.exchanges == []
+
+
+def test_a_limit_of_one_endpoint_holds_back_steps_of_its_kind_only(bench: Bench) -> None:
+    limit = Failure(FailureKind.RATE_LIMITED, "too many", "613", True, not_before=BEGIN + 60.0, scope="fake:studio")
+    bench.platform.fail("post.create", replace(limit, endpoint=True))
+    bench.publish({"message": "It is out"}, media=False)
+    assert bench.loop.time() >= 60.0
+    bench.accounts.block("fake:studio:post", bench.now() + 100.0)
+    before = bench.loop.time()
+    assert bench.publish(VIDEO).status is TaskStatus.COMPLETED
+    assert bench.loop.time() == before
+    bench.publish({"message": "It is out, too"}, media=False)
+    assert bench.loop.time() >= before + 100.0
+    assert bench.accounts.blocked_until(["fake:studio"]) == 0.0
 
 
 def test_processing_is_told(bench_of: BenchOf) -> None:

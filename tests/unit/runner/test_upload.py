@@ -237,19 +237,20 @@ def test_a_rate_limit_holds_back_other_tasks_too(bench: Bench) -> None:
     assert at[2] >= before + 500.0
 
 
-def test_a_budget_that_is_used_up_holds_the_scope_back(bench: Bench) -> None:
+@pytest.mark.parametrize(("left", "held"), [(0.0, True), (0.05, True), (0.06, False), (1.0, False)])
+def test_a_budget_that_is_nearly_used_up_holds_the_scope_back(bench: Bench, left: float, held: bool) -> None:
     uploader = bench.targets.adapters["fake"]
     open_as_before = uploader.open
 
     def opened(call, spec: StepSpec, made: dict[str, Receipt]) -> Checkpoint:  # type: ignore[no-untyped-def]  # the test stands in between
         if spec.name == "video":
-            call.budget("fake:studio", 0.0, bench.now() + 300.0)
+            call.budget("fake:studio", left, bench.now() + 300.0)
         found: Checkpoint = open_as_before(call, spec, made)
         return found
 
     uploader.open = opened
     assert bench.publish(VIDEO).status is TaskStatus.COMPLETED
-    assert bench.loop.time() >= 300.0
+    assert (bench.loop.time() >= 300.0) == held
 
 
 def test_a_quota_stops(bench: Bench) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from medusa.adapters.platforms.facebook import limits
-from medusa.adapters.platforms.facebook.account import SITE, FacebookAccount, scope
+from medusa.adapters.platforms.facebook.account import SITE, FacebookAccount, Scopes
 from medusa.adapters.platforms.facebook.rules import FacebookRules
 from medusa.domain.platform import Platform
 
 
 def _scopes(account: FacebookAccount) -> tuple[str, ...]:
-    return (scope(account),)
+    whom = Scopes.of(account)
+    return (whom.app, whom.page)
 
 
 def _site(account: FacebookAccount) -> str:

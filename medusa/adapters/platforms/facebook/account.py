@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final
 
 SITE: Final = "https://www.facebook.com"
@@ -38,6 +39,20 @@ class FacebookAccount:
     """Where Facebook is."""
 
 
-def scope(account: FacebookAccount) -> str:
-    """Whom Facebook's throttling of this token holds back."""
-    return f"facebook:page:{account.page_id}"
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """Whom Facebook's throttling holds back."""
+
+    app: str
+    """All Pages that the app's calls are for. An app is told by its secret or, without it, by the Page's token."""
+    page: str
+
+    @classmethod
+    def of(cls, account: FacebookAccount) -> Scopes:
+        told_by = account.app_secret or account.access_token
+        app = f"facebook:app:{sha256(told_by.encode()).hexdigest()[:12]}"
+        return cls(app, cls.of_page(account.page_id))
+
+    @staticmethod
+    def of_page(number: str) -> str:
+        return f"facebook:page:{number}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from medusa.adapters.http import Http, Reply, Request
 from medusa.adapters.platforms.facebook import usage
-from medusa.adapters.platforms.facebook.account import FacebookAccount, scope
+from medusa.adapters.platforms.facebook.account import FacebookAccount, Scopes
 from medusa.adapters.platforms.facebook.errors import OBJECT_MISSING, failure, graph_error, not_understood
 from medusa.adapters.platforms.facebook.wire import Graph
 from medusa.adapters.platforms.facebook.wire_videos import STATUS_FIELDS, VideoStatus, video_status
@@ -24,15 +24,14 @@ class Api:
     def __init__(self, account: FacebookAccount, http: Http) -> None:
         self.graph = Graph(account)
         self.page = account.page_id
-        self._scope = scope(account)
+        self._scopes = Scopes.of(account)
         self._http = http
 
     def reply(self, call: Call, request: Request) -> Reply:
         """Whatever came back."""
         reply = self._http.exchange(call, request)
-        share = usage.left(reply.headers, call.now())
-        if share is not None:
-            call.budget(self._scope, *share)
+        for left in usage.left(reply.headers, self._scopes, call.now()):
+            call.budget(left.scope, left.share, left.regained_at)
         return reply
 
     def document(self, call: Call, request: Request, *, again: bool = True) -> Json:
@@ -61,4 +60,4 @@ class Api:
 
     def failure(self, call: Call, reply: Reply) -> Failure:
         """What an error reply means."""
-        return failure(reply, self._scope, call.now())
+        return failure(reply, self._scopes, call.now())

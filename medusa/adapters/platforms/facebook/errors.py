@@ -8,13 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from medusa.adapters.http import Reply
+from medusa.adapters.platforms.facebook.account import Scopes
 from medusa.adapters.platforms.facebook.usage import regained_at
 from medusa.domain.failures import Failure, FailureKind
 
 UNKNOWN: Final = frozenset({1, 2})
 """Unknown error, service down: after a visible send anything may have happened."""
 PERMISSION: Final = frozenset({3, 10, *range(200, 300)})
-THROTTLED: Final = frozenset({4, 17, 32, 341, 613, *range(80000, 80015)})
+APP_THROTTLED: Final = frozenset({4, 341})
+ENDPOINT_THROTTLED: Final = 613
+THROTTLED: Final = frozenset({*APP_THROTTLED, 17, 32, ENDPOINT_THROTTLED, *range(80000, 80015)})
 TOKEN: Final = frozenset({102, 190})
 PARAMETER: Final = 100
 POLICY: Final = 368
@@ -91,12 +94,12 @@ def graph_error(reply: Reply) -> GraphError | None:
     )
 
 
-def failure(reply: Reply, scope: str, now: float) -> Failure:
+def failure(reply: Reply, scopes: Scopes, now: float) -> Failure:
     """Why a reply is no success. `no_effect` only where Facebook surely refused before it did anything."""
     error = graph_error(reply)
     if error is None:
         return _bare(reply)
-    found = _sorted(error, reply, scope, now)
+    found = _sorted(error, reply, scopes, now)
     refused = 400 <= reply.status < 500 and _surely_refused(error)
     return replace(found, no_effect=refused)
 
@@ -124,12 +127,14 @@ def not_understood(reply: Reply, *, again: bool) -> Failure:
     return Failure(kind, f"its reply was not understood: {reply.excerpt or '(empty)'}", f"HTTP {reply.status}")
 
 
-def _sorted(error: GraphError, reply: Reply, scope: str, now: float) -> Failure:
+def _sorted(error: GraphError, reply: Reply, scopes: Scopes, now: float) -> Failure:
     """The failure without a word on whether it had an effect. A subcode says more than a code."""
     said, name = error.said, error.name or f"HTTP {reply.status}"
     if error.code in THROTTLED:
         until = regained_at(reply.headers, now)
-        return Failure(FailureKind.RATE_LIMITED, said, name, not_before=until, scope=scope)
+        scope = scopes.app if error.code in APP_THROTTLED else scopes.page
+        narrow = error.code == ENDPOINT_THROTTLED
+        return Failure(FailureKind.RATE_LIMITED, said, name, not_before=until, scope=scope, endpoint=narrow)
     if error.code in TOKEN:
         return Failure(FailureKind.AUTH, said, name, todo=LOG_IN_AGAIN)
     if error.code in PERMISSION or error.subcode == UPLOAD_FORBIDDEN:
