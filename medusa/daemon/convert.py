@@ -87,7 +87,7 @@ def _step(step: Step, max_attempts: int) -> pb.Step:
         wait=_wait(step) if step.note and not step.ended else None,
         receipt=_receipt(step.known) if step.known else None,
         failure=_failure(step.failure) if step.failure else None,
-        warnings=step.warnings,
+        warnings=(*step.warnings, *(step.receipt.warnings if step.receipt else ())),
         start_time=timestamp(step.started_at),
         end_time=timestamp(step.ended_at),
         yields=step.spec.yields,
@@ -109,6 +109,7 @@ def _failure(failure: Failure) -> pb.Failure:
         code=failure.code,
         advice=failure.todo,
         retry_time=timestamp(failure.not_before),
+        unreached=failure.unreached,
     )
 
 

@@ -1275,6 +1275,7 @@ class Failure(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     RETRY_TIME_FIELD_NUMBER: _builtins.int
+    UNREACHED_FIELD_NUMBER: _builtins.int
     kind: Global___FailureKind.ValueType
     message: _builtins.str
     """The platform's own words."""
@@ -1282,6 +1283,8 @@ class Failure(_message.Message):
     """The platform's own code or reason: "quotaExceeded", "190/463", "HTTP 503"."""
     advice: _builtins.str
     """What can be done about it, as a sentence."""
+    unreached: _builtins.bool
+    """No connection to the platform could be made: it has said nothing."""
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
         """Before then another try is useless; absent where that is not known."""
@@ -1294,10 +1297,11 @@ class Failure(_message.Message):
         code: _builtins.str = ...,
         advice: _builtins.str = ...,
         retry_time: _timestamp_pb2.Timestamp | None = ...,
+        unreached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "code", b"code", "kind", b"kind", "message", b"message", "retry_time", b"retry_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "code", b"code", "kind", b"kind", "message", b"message", "retry_time", b"retry_time", "unreached", b"unreached"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

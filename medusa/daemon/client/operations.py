@@ -1,0 +1,130 @@
+"""What takes more than one call, stated once for those who wait and those who await.
+
+An operation yields what is to be done, a call of the daemon or a piece of blocking work, and is sent what came of it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+from medusa.daemon.client import asked, calls
+from medusa.daemon.client.calls import Call
+from medusa.daemon.client.endpoint import Endpoint
+from medusa.daemon.client.errors import DaemonUnreachable, MediaNotFound
+from medusa.daemon.client.uploading import Upload
+from medusa.daemon.pb import medusa_pb2 as pb
+from medusa.domain.failures import InvalidRequest, MedusaError
+from medusa.domain.task import Task
+from medusa.domain.values import Problem
+
+T = TypeVar("T")
+Todo = Call[Any] | Callable[[], Any]
+Operation = Generator[Todo, Any, T]
+BREAKS: Final = 5
+"""So many streams in a row may break before a byte of an upload has arrived."""
+
+
+class Running(Generic[T]):
+    """An operation under way, as whoever carries it out sees it."""
+
+    result: T
+    """What came of it, once there is nothing left to do."""
+
+    def __init__(self, operation: Operation[T]) -> None:
+        self._operation = operation
+        self.todo: Todo | None = None
+        """What is to be done next; None: nothing."""
+        self.came(None)
+
+    def came(self, outcome: object) -> None:
+        """It was done."""
+        self._go_on(lambda: self._operation.send(outcome))
+
+    def failed(self, error: MedusaError) -> None:
+        """It was not done. Raises the error unless the operation can go on all the same."""
+        self._go_on(lambda: self._operation.throw(error))
+
+    def _go_on(self, step: Callable[[], Todo]) -> None:
+        try:
+            self.todo = step()
+        except StopIteration as ended:
+            self.todo, self.result = None, ended.value
+
+
+class Publishing:
+    """What is asked for by `publish_async` and `validate`."""
+
+    def __init__(self, endpoint: Endpoint, *, upload: bool) -> None:
+        """`upload`: media files are handed over as bytes, not named by their path."""
+        self._caller = endpoint.token or ""
+        self._upload = upload
+
+    def publish(
+        self, media_file: object, platforms: Sequence[str], metadata: Mapping[str, Any] | None, key: str | None
+    ) -> Operation[str]:
+        """The task's id. Each call has a key, so that it makes one task however often it is sent."""
+        request = asked.request(platforms, metadata, key or uuid.uuid4().hex)
+        yield from self._add_media(request, media_file)
+        task_id: str = yield calls.publish(request)
+        return task_id
+
+    def validate(
+        self, media_file: object, platforms: Sequence[str], metadata: Mapping[str, Any] | None, *, online: bool
+    ) -> Operation[tuple[Problem, ...]]:
+        """All that is wrong with a request."""
+        try:
+            request = asked.request(platforms, metadata)
+            yield from self._add_media(request, media_file)
+            found: tuple[Problem, ...] = yield calls.validate(request, online=online)
+        except InvalidRequest as error:
+            return error.problems
+        return found
+
+    def _add_media(self, request: pb.PublishRequest, media_file: object) -> Operation[None]:
+        if media_file is None:
+            return
+        path = asked.path_of(media_file)
+        if self._upload:
+            upload: Upload = yield lambda: Upload.of(path, self._caller)
+            yield from _handed_over(upload)
+            request.media_id = upload.media_id
+        else:
+            request.media_path = path
+
+
+def _handed_over(upload: Upload) -> Operation[None]:
+    """Send the bytes that the daemon has not, over as many streams as it takes."""
+    breaks, reached = 0, -1
+    while True:
+        media: pb.UploadedMedia = yield from _standing(upload)
+        if media.complete:
+            return
+        breaks, reached = (breaks if media.offset <= reached else 0), media.offset
+        try:
+            yield calls.send_media(upload.requests(media.offset))
+        except DaemonUnreachable:
+            breaks += 1
+            if breaks > BREAKS:
+                raise
+
+
+def _standing(upload: Upload) -> Operation[pb.UploadedMedia]:
+    try:
+        media: pb.UploadedMedia = yield calls.media(upload.media_id)
+    except MediaNotFound:
+        return pb.UploadedMedia()
+    return media
+
+
+def list_tasks(limit: int, before: str | None, chosen: pb.TaskFilter) -> Operation[tuple[Task, ...]]:
+    """As many tasks as asked for, by pages."""
+    found: tuple[Task, ...] = ()
+    while len(found) < limit:
+        page: tuple[Task, ...] = yield calls.list_tasks(limit - len(found), before, chosen)
+        found += page
+        if len(page) < min(limit, calls.PAGE):
+            break
+        before = page[-1].id
+    return found

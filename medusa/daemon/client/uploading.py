@@ -1,0 +1,61 @@
+"""A file that is handed over as bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from medusa.daemon.pb import medusa_pb2 as pb
+from medusa.domain.failures import InvalidRequest
+from medusa.domain.values import Problem
+
+CHUNK: Final = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A local file. The same bytes under the same name, from the same caller, are the same media to the daemon."""
+
+    path: Path
+    size: int
+    sha256: bytes
+    media_id: str
+
+    @classmethod
+    def of(cls, path: str, caller: str) -> Upload:
+        """Reads the whole file once. Raises InvalidRequest when it cannot be read."""
+        file = Path(path)
+        try:
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").digest()
+                size = opened.tell()
+        except (OSError, ValueError) as error:
+            raise InvalidRequest([_unreadable(file, error)]) from error
+        named = hashlib.sha256(b"\0".join((digest, file.name.encode(), caller.encode())))
+        return cls(file, size, digest, named.hexdigest())
+
+    def requests(self, offset: int) -> Iterator[pb.UploadMediaRequest]:
+        """The messages of one stream, whose first byte is that at `offset`."""
+        header = pb.MediaHeader(
+            media_id=self.media_id,
+            file_name=self.path.name,
+            size_bytes=self.size,
+            sha256=self.sha256,
+            offset=offset,
+        )
+        yield pb.UploadMediaRequest(header=header)
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            while chunk := file.read(CHUNK):
+                yield pb.UploadMediaRequest(chunk=chunk)
+
+
+def _unreadable(file: Path, error: OSError | ValueError) -> Problem:
+    if isinstance(error, ValueError):
+        return Problem("media_file", "a path cannot hold a NUL character")
+    if isinstance(error, FileNotFoundError):
+        return Problem("media_file", f"there is no file {file}")
+    return Problem("media_file", f"{file} cannot be read: {(error.strerror or 'unknown error').lower()}")
