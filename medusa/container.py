@@ -28,9 +28,13 @@ from medusa.runner.throttle import Throttle
 from medusa.runner.workers import Workers
 
 
-def settings(source: str | PathLike[str] | Mapping[str, Any]) -> Settings:
-    """The settings of a config file, or of a config's content. Raises ConfigError with all that is wrong with it."""
-    return load(source if isinstance(source, Mapping) else Path(source), ALL)
+def settings(source: str | PathLike[str] | Mapping[str, Any], tasks_file: Path | None = None) -> Settings:
+    """The settings of a config file, or of a config's content. Raises ConfigError with all that is wrong with it.
+
+    `tasks_file`: keeps the tasks where they name no file for them.
+    """
+    found = load(source if isinstance(source, Mapping) else Path(source), ALL)
+    return replace(found, engine=replace(found.engine, path=found.engine.path or tasks_file))
 
 
 class Kept(NamedTuple):

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -27,7 +27,7 @@ from medusa.domain.values import Media, Problem
 if TYPE_CHECKING:
     from medusa.container import Container
     from medusa.domain.policy import RetryPolicy
-    from medusa.domain.ports import TaskRepositoryPort
+    from medusa.domain.ports import ChangesPort, TaskRepositoryPort
 
 MediaFile = str | PathLike[str]
 RELEASE_S: Final = 5.0
@@ -41,6 +41,7 @@ class MedusaCore:
     everything that is wrong with it. Never opens a browser: missing credentials are an error that names the command.
     `resume`: whether to go on with what other processes have left in the file of tasks, at start and from then on;
     None: as the config says.
+    `tasks_file`: keeps the tasks where the config names no file for them; without it, they live in memory then.
     `media_roots`: folders; with any, requests may name only files that lie beneath them, relative ones in the first.
     """
 
@@ -50,6 +51,7 @@ class MedusaCore:
         *,
         config: Mapping[str, Any] | None = None,
         resume: bool | None = None,
+        tasks_file: Path | None = None,
         media_roots: Sequence[MediaFile] = (),
     ) -> None:
         if (config_file is None) == (config is None):
@@ -57,7 +59,7 @@ class MedusaCore:
         from medusa import container
 
         self._container: Container = container.Container(
-            settings=container.settings(config if config is not None else fspath(config_file or "")),
+            settings=container.settings(config if config is not None else fspath(config_file or ""), tasks_file),
             media_roots=tuple(Path(root).absolute() for root in media_roots),
         )
         self._targets = self._container.targets()
@@ -271,6 +273,14 @@ class MedusaCore:
                 yield task
         finally:
             left.set()
+
+    def changes(self) -> ChangesPort:
+        """All changes of tasks from now on, for one reader: what `watch` is for one task."""
+        return self._repository.changes()
+
+    def revisions(self, task_ids: Collection[str], newest: int = 0) -> dict[str, int]:
+        """Id -> revision of those of these tasks that are there, and of so many of the newest."""
+        return self._repository.revisions(task_ids, newest)
 
     def patience(self, target: str | None) -> RetryPolicy:
         """How long Medusa keeps trying for a target; None: for what belongs to no target."""

@@ -94,6 +94,15 @@ class BoundSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What medusad writes to its standard error."""
+
+    format: Literal["text", "json"] = "text"
+    """A line for people, or a JSON object a line."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonSettings:
     """medusad: where it listens and who gets in."""
 
@@ -107,11 +116,18 @@ class DaemonSettings:
     """Under which folders a request may name files; without any, only the media folder."""
     media: MediaSettings = field(default_factory=MediaSettings)
     bounds: BoundSettings = field(default_factory=BoundSettings)
+    drain_s: float = 30.0
+    """After SIGTERM, how long what is becoming public may take to be settled; uploads are stopped at once."""
+    log: LogSettings = field(default_factory=LogSettings)
+    metrics: str | None = None
+    """"127.0.0.1:9433": where Prometheus finds the metrics, on loopback only."""
 
     def __post_init__(self) -> None:
         for address in self.listen:
             if not ADDRESS.fullmatch(address):
                 raise ValueError(f'"listen" has {address}: say unix:/PATH or HOST:PORT')
+        if self.metrics is not None and not (ADDRESS.fullmatch(self.metrics) and _is_loopback(self.metrics)):
+            raise ValueError(f'"metrics" has {self.metrics}: say HOST:PORT on loopback, such as 127.0.0.1:9433')
         if self.subjects and not (self.tls and self.tls.client_ca_file):
             raise ValueError('"subjects" need "tls" with a "client_ca_file"')
         if self._exposed() and not (self.tls and (self.tokens or self.subjects)):
@@ -128,8 +144,12 @@ class DaemonSettings:
 
 def is_local(address: str) -> bool:
     """Only this machine can reach it."""
+    return address.startswith("unix:") or _is_loopback(address)
+
+
+def _is_loopback(address: str) -> bool:
     host = address.rpartition(":")[0].strip("[]")
-    if address.startswith("unix:") or host == "localhost":
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -43,6 +43,14 @@ class Refused(MedusaError):
         return status_pb2.Status(code=number, message=clipped(str(self)), details=_packed((info, *self.details)))
 
 
+class InUse(MedusaError):
+    """Another daemon, or another program, has what this one needs."""
+
+
+class CannotListen(MedusaError):
+    """An address cannot be used."""
+
+
 def refusal(error: MedusaError) -> Refused:
     """How a call ends that raised `error`."""
     match error:

@@ -7,8 +7,9 @@ Failure, and nothing else, when the call did not succeed; MediaError and Stopped
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from io import FileIO
 from typing import Protocol
 
@@ -195,6 +196,27 @@ class ProbePort(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Which tasks have changed."""
+
+    ids: frozenset[str] = frozenset()
+    others: bool = False
+    """Any other may have changed as well: another process has written."""
+
+
+class ChangesPort(Protocol):
+    """All changes of tasks since it was made, for one reader, who then looks at the tasks."""
+
+    def wait(self, timeout: float | None) -> Changed:
+        """What has changed since the last call, as soon as something has; nothing when `timeout` s have passed."""
+        ...
+
+    def close(self) -> None:
+        """Collect no more."""
+        ...
+
+
 class TaskRepositoryPort(Protocol):
     """Where tasks are kept. Every method may be called from any thread.
 
@@ -233,6 +255,10 @@ class TaskRepositoryPort(Protocol):
 
         Only those in that status, with that target, created at that time (epoch seconds) or later.
         """
+        ...
+
+    def revisions(self, task_ids: Collection[str], newest: int = 0) -> dict[str, int]:
+        """Id -> revision of those of these tasks that are there, and of so many of the newest."""
         ...
 
     def counts(self) -> dict[str, int]:
@@ -299,6 +325,10 @@ class TaskRepositoryPort(Protocol):
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
         """The task as soon as its revision is above `after_revision`; None when `timeout` seconds have passed."""
+        ...
+
+    def changes(self) -> ChangesPort:
+        """All changes from now on: new tasks, greater revisions, tasks that are deleted."""
         ...
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.policy import Trouble
-from medusa.domain.ports import TaskRepositoryPort
+from medusa.domain.ports import Changed, TaskRepositoryPort
 from medusa.domain.reopening import retried
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import Step, Task, TaskStatus
@@ -172,6 +172,40 @@ class TaskRepositoryContract:
         assert seen == list(range(1, 31))
 
     # ------------------------------------------------------------ one writer
+
+    def test_a_reader_of_all_changes_is_told_each_once(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("before"))
+        changes = repository.changes()
+        assert changes.wait(0.0) == Changed()
+        repository.create(a_task("a"))
+        epoch = repository.take("before")
+        repository.save_step("before", rich(repository.get("before").steps[0]), epoch)
+        assert changes.wait(None).ids == {"a", "before"}
+        repository.ask_cancel("a")
+        fail(repository, repository.get("a"))
+        repository.delete("a")
+        assert changes.wait(None).ids == {"a"}
+        assert changes.wait(0.0) == Changed()
+        changes.close()
+        repository.set_paused("before", True)
+        assert changes.wait(0.0) == Changed()
+
+    def test_revisions_are_told_of_those_that_are_there(self, repository: TaskRepositoryPort) -> None:
+        for name in ("a", "b", "c"):
+            repository.create(a_task(name))
+        repository.ask_cancel("a")
+        assert repository.revisions(["a", "b", "gone"]) == {"a": 2, "b": 1}
+        assert repository.revisions(["a"], newest=2) == {"a": 2, "b": 1, "c": 1}
+        assert repository.revisions([f"t{n}" for n in range(2000)]) == {}
+
+    def test_a_reader_of_all_changes_is_woken(self, repository: TaskRepositoryPort) -> None:
+        changes = repository.changes()
+        found: list[Changed] = []
+        reader = threading.Thread(target=lambda: found.append(changes.wait(PATIENCE_S)))
+        reader.start()
+        repository.create(a_task("a"))
+        reader.join(PATIENCE_S)
+        assert [change.ids for change in found] == [{"a"}]
 
     def test_who_takes_a_task_is_its_only_writer(self, repository: TaskRepositoryPort) -> None:
         task = a_task("a")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import dropwhile, islice
@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from medusa.adapters.repositories.secrets import forgotten
 from medusa.domain.failures import IdempotencyConflict, MedusaError, TaskConflict, TaskLost, TaskNotFound
+from medusa.domain.ports import Changed, ChangesPort
 from medusa.domain.task import Step, Task, TaskStatus
 
 T = TypeVar("T")
@@ -62,6 +63,26 @@ class _Filter:
         return self.since is None or task.created_at >= self.since
 
 
+class _Changes:
+    """ChangesPort over the condition that all changes are told by."""
+
+    def __init__(self, changed: threading.Condition, readers: set[_Changes]) -> None:
+        self._changed = changed
+        self._readers = readers
+        self.ids: set[str] = set()
+
+    def wait(self, timeout: float | None) -> Changed:
+        with self._changed:
+            self._changed.wait_for(lambda: self.ids, timeout)
+            found = Changed(frozenset(self.ids))
+            self.ids.clear()
+        return found
+
+    def close(self) -> None:
+        with self._changed:
+            self._readers.discard(self)
+
+
 class MemoryRepository:
     """TaskRepositoryPort over dictionaries.
 
@@ -78,6 +99,7 @@ class MemoryRepository:
         self._rows: dict[str, _Row] = {}
         self._finished: dict[str, None] = {}  # a set that keeps the order in which they finished
         self._keys: dict[str, str] = {}
+        self._readers: set[_Changes] = set()
 
     # ------------------------------------------------------------ keeping
 
@@ -93,6 +115,7 @@ class MemoryRepository:
             if key is not None:
                 self._keys[key] = task.id
             self._file(row)
+            self._tell(task.id)
             return task.id
 
     def get(self, task_id: str) -> Task:
@@ -111,6 +134,11 @@ class MemoryRepository:
         wanted = _Filter(status, target, since)
         with self._changed:
             return tuple(islice(filter(wanted.takes, self._newest(before)), limit))
+
+    def revisions(self, task_ids: Collection[str], newest: int = 0) -> dict[str, int]:
+        with self._changed:
+            chosen = [*task_ids, *islice(reversed(self._rows), newest)]
+            return {task_id: self._rows[task_id].revision for task_id in chosen if task_id in self._rows}
 
     def counts(self) -> dict[str, int]:
         counted = {status.value: 0 for status in TaskStatus}
@@ -214,6 +242,12 @@ class MemoryRepository:
                 return None
             return self._row(task_id).task
 
+    def changes(self) -> ChangesPort:
+        with self._changed:
+            reader = _Changes(self._changed, self._readers)
+            self._readers.add(reader)
+        return reader
+
     def close(self) -> None:
         """There is nothing to give back."""
 
@@ -243,6 +277,11 @@ class MemoryRepository:
     def _announce(self, row: _Row) -> None:
         row.revision += 1
         row.updated_at = self._now()
+        self._tell(row.born.id)
+
+    def _tell(self, task_id: str) -> None:
+        for reader in self._readers:
+            reader.ids.add(task_id)
         self._changed.notify_all()
 
     def _file(self, row: _Row) -> None:
@@ -261,7 +300,7 @@ class MemoryRepository:
         row = self._rows.pop(task_id)
         if row.key is not None:
             del self._keys[row.key]
-        self._changed.notify_all()
+        self._tell(task_id)
 
 
 def _done(work: Callable[[], T]) -> Future[T]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from medusa.adapters.repositories.sql import key
 from medusa.adapters.repositories.sql.changes import Changes, Wish
 from medusa.adapters.repositories.sql.holders import Holders
 from medusa.adapters.repositories.sql.poll import Poll
-from medusa.adapters.repositories.sql.query import page
+from medusa.adapters.repositories.sql.query import page, revisions
 from medusa.adapters.repositories.sql.retention import Retention, counted
 from medusa.adapters.repositories.sql.rows import StepRows
 from medusa.adapters.repositories.sql.store import Store
 from medusa.adapters.repositories.sql.watch import Watchers
+from medusa.domain.ports import ChangesPort
 from medusa.domain.task import Step, Task, TaskStatus
 
 
@@ -53,7 +54,9 @@ class SqlRepository:
     # ------------------------------------------------------------ keeping
 
     def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
-        return self._store.write(lambda connection: self._changes.create(connection, task, key, fingerprint))
+        kept = self._store.write(lambda connection: self._changes.create(connection, task, key, fingerprint))
+        self._watchers.ring(kept)
+        return kept
 
     def get(self, task_id: str) -> Task:
         with self._store.reading() as connection:
@@ -71,6 +74,10 @@ class SqlRepository:
         with self._store.reading() as connection:
             rows = page(connection, limit, before, status=status, target=target, since=since)
             return tuple(self._rows.task(connection, row) for row in rows)
+
+    def revisions(self, task_ids: Collection[str], newest: int = 0) -> dict[str, int]:
+        with self._store.reading() as connection:
+            return revisions(connection, tuple(task_ids), newest)
 
     def counts(self) -> dict[str, int]:
         with self._store.reading() as connection:
@@ -135,6 +142,9 @@ class SqlRepository:
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
         """Raises TaskNotFound, also when the task is dropped meanwhile."""
         return self._watchers.until(task_id, lambda: self._newer(task_id, after_revision), timeout)
+
+    def changes(self) -> ChangesPort:
+        return self._watchers.changes()
 
     def close(self) -> None:
         """Write what was asked for, release all tasks, and give all files back. Who waits is told."""

@@ -7,8 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from medusa.domain.ports import Changed, ChangesPort
+
 T = TypeVar("T")
 POLL_S: Final = 0.03
+_ANY: Final = ""
+"""Waits for a change of any task, where others wait for one."""
 
 
 class Watchers:
@@ -22,12 +26,15 @@ class Watchers:
         self._rung: dict[str, int] = {}
         self._waiting: dict[str, int] = {}
         self._looking = False
+        self._changes: set[_Changes] = set()
 
     def ring(self, task_id: str) -> None:
         """Something of this task has changed."""
         with self._condition:
-            if task_id in self._waiting:
-                self._rung[task_id] = self._rung.get(task_id, 0) + 1
+            for changes in self._changes:
+                changes.changed.add(task_id)
+            for waiting in {task_id, _ANY} & self._waiting.keys():
+                self._rung[waiting] = self._rung.get(waiting, 0) + 1
                 self._condition.notify_all()
 
     def ring_all(self) -> None:
@@ -35,6 +42,30 @@ class Watchers:
         with self._condition:
             self._everything += 1
             self._condition.notify_all()
+
+    def changes(self) -> ChangesPort:
+        """All that changes from now on, for one reader."""
+        with self._condition:
+            changes = _Changes(self, self._everything)
+            self._changes.add(changes)
+        return changes
+
+    def taken(self, changes: _Changes) -> Changed | None:
+        """What has changed since it was last taken; None when nothing has."""
+        with self._condition:
+            found = Changed(frozenset(changes.changed), others=changes.seen != self._everything)
+            changes.changed.clear()
+            changes.seen = self._everything
+        return found if found.ids or found.others else None
+
+    def any(self, changes: _Changes, timeout: float | None) -> Changed:
+        """What has changed, as soon as something has; nothing when `timeout` s have passed."""
+        return self.until(_ANY, lambda: self.taken(changes), timeout) or Changed()
+
+    def forget(self, changes: _Changes) -> None:
+        """Its reader has gone."""
+        with self._condition:
+            self._changes.discard(changes)
 
     def until(self, task_id: str, look: Callable[[], T | None], timeout: float | None) -> T | None:
         """What `look` finds, which is called at once and after each change; None when `timeout` s have passed."""
@@ -81,6 +112,21 @@ class Watchers:
                     self._looking = False
                     self._condition.notify_all()  # another one looks from now on
         return True
+
+
+class _Changes:
+    """ChangesPort over the watchers of a repository."""
+
+    def __init__(self, watchers: Watchers, seen: int) -> None:
+        self._watchers = watchers
+        self.changed: set[str] = set()
+        self.seen = seen
+
+    def wait(self, timeout: float | None) -> Changed:
+        return self._watchers.any(self, timeout)
+
+    def close(self) -> None:
+        self._watchers.forget(self)
 
 
 def _shorter(left: float | None) -> float:

@@ -1,0 +1,24 @@
+"""Where a daemon keeps and shows things when its config does not say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_runtime_path, user_state_path
+
+
+def tasks_file() -> Path:
+    """The file of tasks: in the folder that systemd gives, or in the user's own."""
+    return _given("STATE_DIRECTORY", user_state_path("medusa", appauthor=False)) / "tasks.db"
+
+
+def socket() -> Path:
+    """The Unix socket: in the folder that systemd gives, or in the user's own."""
+    return _given("RUNTIME_DIRECTORY", user_runtime_path("medusa", appauthor=False)) / "medusad.sock"
+
+
+def _given(variable: str, own: Path) -> Path:
+    """systemd separates several folders by colons."""
+    first = os.environ.get(variable, "").partition(":")[0]
+    return Path(first) if first else own
