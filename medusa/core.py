@@ -324,6 +324,7 @@ class MedusaCore:
         """Wait until the running tasks have ended, at most `timeout` seconds, and end the threads."""
         self._engine.close(timeout)
         self._repository.close()
+        self._container.http().close()
 
     def __enter__(self) -> MedusaCore:
         return self

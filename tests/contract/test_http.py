@@ -1,13 +1,17 @@
-"""The exam of adapters/http.py, against servers made of bare sockets."""
+"""The exam of adapters/http: both senders take it, against servers made of bare sockets."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import logging
+import random
 import socket
 import ssl
 import threading
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +23,7 @@ import requests
 import trustme
 
 from medusa.adapters.http import REPLY_LIMIT, Http, Reply, Request, Timeouts
+from medusa.adapters.http.route import is_direct
 from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformError, Stopped
 from tests.contract.raw_server import WITHIN_S, Line, RawServer, header, serving
 from tests.contract.rig import FakeCall
@@ -38,16 +43,22 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(params=["direct", "requests"])
+def sent_by(request: pytest.FixtureRequest) -> Callable[[str], bool]:
+    """Which sender a URL is given to: as always, or never the direct one."""
+    return is_direct if request.param == "direct" else lambda url: False
+
+
 @pytest.fixture
-def http() -> Iterator[Http]:
-    sender = Http(Timeouts(connect_s=WITHIN_S, idle_s=WITHIN_S, reply_s=WITHIN_S))
+def http(sent_by: Callable[[str], bool]) -> Iterator[Http]:
+    sender = Http(Timeouts(connect_s=WITHIN_S, idle_s=WITHIN_S, reply_s=WITHIN_S), sent_by)
     yield sender
     sender.close()
 
 
 @pytest.fixture
-def hasty() -> Iterator[Http]:
-    sender = Http(Timeouts(connect_s=0.3, idle_s=0.3, reply_s=0.3))
+def hasty(sent_by: Callable[[str], bool]) -> Iterator[Http]:
+    sender = Http(Timeouts(connect_s=0.3, idle_s=0.3, reply_s=0.3), sent_by)
     yield sender
     sender.close()
 
@@ -67,6 +78,24 @@ class Zeros:
         read = min(len(view), self._size - self.given)
         self.given += read
         return read
+
+
+class Noise:
+    """A Body of random bytes, given in pieces of random sizes."""
+
+    def __init__(self, size: int) -> None:
+        self._random = random.Random(size)
+        self.content = self._random.randbytes(size)
+        self._at = 0
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    def readinto(self, view: memoryview, /) -> int:
+        piece = self.content[self._at :][: self._random.randint(1, len(view))]
+        view[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
 
 
 def call() -> FakeCall:
@@ -161,6 +190,23 @@ def test_what_a_body_raises_passes_through(http: Http, error: BaseException, kin
         assert int(server.heads[0]) < 1_000_000
 
 
+def test_what_has_not_arrived_is_known(http: Http) -> None:
+    def script(server: RawServer, line: Line) -> None:
+        line.head()
+        server.arrived.set()
+        server.go_on.wait(WITHIN_S)
+        line.swallow(8_000_000)
+        line.reply("done")
+
+    body = Zeros(8_000_000)
+    with serving(script) as server, sending(http, Request("PUT", server.url, body=body)) as (lent, sent):
+        assert server.arrived.wait(WITHIN_S)
+        until(lambda: 0 < lent.unsent() < body.given)
+        server.go_on.set()
+        assert sent.result(WITHIN_S).body == b"done"
+        assert lent.unsent() == 0
+
+
 def test_redirects_are_not_followed_and_their_bodies_are_kept(http: Http) -> None:
     with serving(answers("moved", "302 Found", "Location: /elsewhere")) as server:
         reply = http.exchange(call(), Request("GET", server.url))
@@ -231,6 +277,34 @@ def test_chunked_replies_are_read(http: Http) -> None:
         assert http.exchange(call(), Request("GET", server.url)).body == b"abcde"
 
 
+def test_a_reply_may_end_with_the_connection(http: Http) -> None:
+    def script(server: RawServer, line: Line) -> None:
+        line.request()
+        line.say("HTTP/1.0 200 OK\r\nX-Twice: a\r\nX-Twice: b\r\n\r\nabc")
+        line.sock.shutdown(socket.SHUT_WR)
+
+    with serving(script) as server:
+        for _ in range(2):
+            reply = http.exchange(call(), Request("GET", server.url))
+            assert (reply.body, reply.headers["x-twice"]) == (b"abc", "a, b")
+        assert server.lines == 2
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])
+def test_a_reply_that_is_compressed_unasked(http: Http, compress: Callable[[bytes], bytes]) -> None:
+    encoding = "gzip" if compress is gzip.compress else "deflate"
+    with serving(answers(compress(b"abc"), "200 OK", f"Content-Encoding: {encoding}")) as server:
+        assert http.exchange(call(), Request("GET", server.url)).body == b"abc"
+
+
+def test_an_address_is_sent_as_it_is_meant(http: Http) -> None:
+    with serving(answers()) as server:
+        for path in ("/a b?c=\N{SNOWMAN}d&e=%2F", "?x=y", "/p#fragment"):
+            http.exchange(call(), Request("GET", server.url + path))
+    lines = [head.partition("\r\n")[0] for head in server.heads]
+    assert lines == ["GET /a%20b?c=%E2%98%83d&e=%2F HTTP/1.1", "GET /?x=y HTTP/1.1", "GET /p HTTP/1.1"]
+
+
 # ---------------------------------------------------------------- connections
 
 
@@ -273,6 +347,15 @@ def test_a_kept_connection_that_dies_on_use_is_a_loss_and_nothing_is_sent_again(
         http.exchange(call(), Request("GET", server.url))
         assert_lost(failure(http, Request("POST", server.url, body=b"x")))
         assert (len(server.heads), server.lines) == (2, 1)
+
+
+@pytest.mark.parametrize("header_", ["Connection: close", "Connection: keep-alive, close"])
+def test_a_server_that_will_close_is_believed(http: Http, header_: str) -> None:
+    """It leaves the connection open meanwhile."""
+    with serving(answers("x", "200 OK", header_)) as server:
+        for _ in range(2):
+            http.exchange(call(), Request("GET", server.url))
+        assert server.lines == 2
 
 
 def test_ipv6(http: Http) -> None:
@@ -605,6 +688,47 @@ def certified(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names or ("127.0.0.1", "localhost")).configure_cert(context)
     return context
+
+
+def test_the_server_is_told_its_name_and_asked_for_http_1(
+    http: Http, authority: trustme.CA, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+    context, names = certified(authority), []
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.sni_callback = lambda sock, name, _: names.append(name)
+
+    def script(server: RawServer, line: Line) -> None:
+        assert isinstance(line.sock, ssl.SSLSocket)
+        line.request()
+        line.reply(f"{line.sock.selected_alpn_protocol()} {line.sock.version()}")
+
+    with serving(script, tls=context) as server:
+        reply = http.exchange(call(), Request("GET", f"https://localhost:{server.port}"))
+    assert (reply.body, names) == (b"http/1.1 TLSv1.3", ["localhost"])
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_body_arrives_whole_over_tls(
+    http: Http, authority: trustme.CA, bundle: str, version: ssl.TLSVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+    context = certified(authority)
+    context.maximum_version = version
+
+    def script(server: RawServer, line: Line) -> None:
+        digest = hashlib.sha256()
+        left = int(header(line.head(), "content-length") or 0)
+        while left:
+            block = line.sock.recv(min(left, 100_000))
+            digest.update(block)
+            left -= len(block)
+        line.reply(digest.hexdigest())
+
+    with serving(script, tls=context) as server:
+        body = Noise(3_000_001)
+        reply = http.exchange(call(), Request("PUT", server.url, body=body))
+    assert reply.body.decode() == hashlib.sha256(body.content).hexdigest()
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from medusa import MedusaCore
-from medusa.adapters import http
+from medusa.adapters.http import exchange
 from medusa.adapters.platforms.vimeo.adapter import VimeoUploader
 from medusa.runner import step_life
 from medusa.sandbox import Sandbox
@@ -270,7 +270,7 @@ def test_no_network_may_last_only_so_long(make_medusa: MakeMedusa, relay: Relay)
 def test_a_peer_that_stops_reading_is_given_up(
     make_medusa: MakeMedusa, sandbox: Sandbox, film: Path, monkeypatch: pytest.MonkeyPatch, platform: str, times: int
 ) -> None:
-    monkeypatch.setattr(http, "Timeouts", partial(http.Timeouts, idle_s=0.1))
+    monkeypatch.setattr(exchange, "Timeouts", partial(exchange.Timeouts, idle_s=0.1))
     sandbox.fault(platform=platform, operation=MOVING[platform], kind="stall", after=MIB * (times == 1), times=times)
     reply = publish(make_medusa(), platform, media=film)
     if times == 1:
@@ -283,7 +283,7 @@ def test_a_peer_that_stops_reading_is_given_up(
 def test_a_peer_that_never_answers_is_given_up(
     make_medusa: MakeMedusa, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "Timeouts", partial(http.Timeouts, idle_s=0.05))
+    monkeypatch.setattr(exchange, "Timeouts", partial(exchange.Timeouts, idle_s=0.05))
     sandbox.fault(platform="facebook", operation="page.get", kind="stall", times=-1)
     assert "it did not answer in time" in failed(publish(make_medusa(), "facebook", "youtube"), "facebook")
     assert made(sandbox) == nothing_but()

@@ -1,0 +1,154 @@
+"""One request and its reply over a line. The grammar of HTTP/1.1 is h11's."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, urlsplit
+
+import h11
+
+from medusa.adapters.http.line import READABLE, WRITABLE, Line
+from medusa.adapters.http.message import REPLY_LIMIT, STANDARD_HEADERS, Reply, Request, Timeouts, blocks
+from medusa.adapters.http.watch import Watch
+
+_HEAD_LIMIT = 128 * 1024
+"""Bytes of a reply's head."""
+_IN_ADDRESSES = "!#$%&'()*+,/:;=?@[]~"
+_ANY_FRAMING = 47
+"""zlib's word for gzip or zlib, whichever it is."""
+
+
+def head(request: Request) -> h11.Request:
+    """The request's line and headers. Raises ValueError for what HTTP does not allow."""
+    parts = urlsplit(request.url)
+    target = quote(parts.path or "/", _IN_ADDRESSES) + ("?" + quote(parts.query, _IN_ADDRESSES) if parts.query else "")
+    given = {name.lower() for name in request.headers}
+    own = {"Host": parts.netloc, **STANDARD_HEADERS, **_length(request)}
+    headers = [(name, value) for name, value in own.items() if name.lower() not in given]
+    try:
+        return h11.Request(method=request.method, target=target, headers=headers + list(request.headers.items()))
+    except h11.LocalProtocolError as error:
+        raise ValueError("not allowed in HTTP") from error
+
+
+def _length(request: Request) -> Mapping[str, str]:
+    if request.body is None and request.method in ("GET", "HEAD"):
+        return {}
+    return {"Content-Length": str(len(request.body or b""))}
+
+
+class Conversation:
+    """Sends, listening meanwhile, since a server may refuse before it has read everything; then reads the reply."""
+
+    def __init__(self, line: Line, watch: Watch, timeouts: Timeouts) -> None:
+        self._line = line
+        self._watch = watch
+        self._timeouts = timeouts
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_LIMIT)
+        self._response: h11.Response | None = None
+
+    def hold(self, request: Request, opening: h11.Request) -> Reply:
+        """`opening` and the body of `request`, then the reply. Raises OSError or h11.RemoteProtocolError."""
+        try:
+            self._send(request, opening)
+        except ConnectionError as error:
+            return self._last_words(error)
+        return self._reply()
+
+    @property
+    def complete(self) -> bool:
+        """Both sides have said everything, so that the line may be used again."""
+        mine, theirs = self._http.our_state, self._http.their_state
+        return mine is theirs is h11.DONE and not self._http.trailing_data[0] and not self._line.ended
+
+    def _send(self, request: Request, opening: h11.Request) -> None:
+        for block in self._framed(request, opening):
+            if not self._push(self._line.seal(block)):
+                return
+        self._http.send(h11.EndOfMessage())
+
+    def _framed(self, request: Request, opening: h11.Request) -> Iterator[bytes | memoryview]:
+        yield self._http.send(opening) or b""
+        for block in blocks(request.body):
+            counted = h11.Data(data=block)  # type: ignore[arg-type]  # h11 looks at the length alone: nothing is copied
+            self._http.send_with_data_passthrough(counted)
+            yield block
+
+    def _push(self, rest: memoryview) -> bool:
+        """Send all of it. False when the peer has refused the request meanwhile, and the rest is not wanted."""
+        while True:
+            rest = rest[self._line.send(rest) :]
+            self._watch.in_hand = len(rest)
+            listening = READABLE if self._response is None else 0
+            seen = self._line.sees(listening | WRITABLE if rest else listening, self._timeouts.idle_s if rest else 0)
+            if rest and not seen:
+                raise TimeoutError
+            if seen & listening and self._refused():
+                return False
+            if not rest:
+                return True
+
+    def _refused(self) -> bool:
+        self._hear()
+        event = self._http.next_event()
+        while isinstance(event, h11.InformationalResponse):
+            event = self._http.next_event()
+        if isinstance(event, h11.Response):
+            self._response = event
+        return self._response is not None and self._response.status_code >= 300
+
+    def _hear(self) -> None:
+        arrived = self._line.receive()
+        if arrived or self._line.ended:
+            self._http.receive_data(arrived)
+        if arrived and self._line.ended:
+            self._http.receive_data(b"")
+
+    def _last_words(self, error: OSError) -> Reply:
+        """The reply of a peer that has hung up within the request, if it said one before; else raises `error`."""
+        try:
+            return self._reply()
+        except (OSError, h11.RemoteProtocolError):
+            raise error from None
+
+    def _reply(self) -> Reply:
+        deadline = time.monotonic() + self._timeouts.reply_s
+        content = bytearray()
+        while not isinstance(event := self._next(deadline), h11.EndOfMessage):
+            if isinstance(event, h11.Response):
+                self._response = event
+            elif isinstance(event, h11.Data):
+                content += event.data
+            if len(content) >= REPLY_LIMIT:
+                break
+        assert self._response
+        headers = _headers(self._response)
+        return Reply(self._response.status_code, headers, _decoded(bytes(content), headers))
+
+    def _next(self, deadline: float) -> object:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            left = deadline - time.monotonic()
+            if not self._line.sees(READABLE, min(left, self._timeouts.idle_s)) or left <= 0:
+                raise TimeoutError
+            self._hear()
+        return event
+
+
+def _headers(response: h11.Response) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in response.headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def _decoded(content: bytes, headers: Mapping[str, str]) -> bytes:
+    """The content of a server that compresses although it was asked not to."""
+    if headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip", "deflate"):
+        return content
+    try:
+        return zlib.decompressobj(_ANY_FRAMING).decompress(content, REPLY_LIMIT)
+    except zlib.error as error:
+        raise OSError("the reply cannot be decompressed") from error
