@@ -1,7 +1,8 @@
-"""Around every call: errors become statuses, so that no method has to think of them."""
+"""Around every call: who may not make it is refused, and errors become statuses, so that no method thinks of them."""
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, cast
@@ -10,15 +11,21 @@ import grpc
 from grpc import aio
 
 from medusa.daemon.errors import Refused, refusal
+from medusa.daemon.gate import Context, Gate
 from medusa.domain.failures import MedusaError
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
-OURS: Final = "/medusa.v1."
 _log = logging.getLogger("medusa.daemon")
 
 
-class StatusInterceptor(aio.ServerInterceptor):
-    """Ends a call that raised with the status of its error. What nobody expected is logged, and told to no caller."""
+class CallInterceptor(aio.ServerInterceptor):
+    """Lets a call in through the gate, and ends one that raised with the status of its error.
+
+    What nobody expected is logged, and told to no caller.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
 
     async def intercept_service(
         self,
@@ -26,42 +33,39 @@ class StatusInterceptor(aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         handler: Any = await continuation(handler_call_details)
+        if handler is None:
+            return None
         method = handler_call_details.method
-        if handler is None or not method.startswith(OURS):
-            return cast("grpc.RpcMethodHandler[Any, Any]", handler)
-        kind = next(kind for kind in _WRAPPED if getattr(handler, kind))
-        wrapped = _WRAPPED[kind](getattr(handler, kind), method)
+        kind = next(kind for kind in _KINDS if getattr(handler, kind))
+        behavior = getattr(handler, kind)
+        wrapped = (_stream if inspect.isasyncgenfunction(behavior) else _single)(behavior, method, self._gate)
         return cast("grpc.RpcMethodHandler[Any, Any]", handler._replace(**{kind: wrapped}))
 
 
-def _unary(behavior: Callable[[Any, Any], Awaitable[Any]], method: str) -> Callable[[Any, Any], Awaitable[Any]]:
-    async def answered(request: Any, context: aio.ServicerContext[Any, Any]) -> Any:
+_KINDS: Final = ("unary_unary", "stream_unary", "unary_stream", "stream_stream")
+
+
+def _single(behavior: Callable[[Any, Context], Awaitable[Any]], method: str, gate: Gate) -> Callable[..., Any]:
+    async def answered(request: Any, context: Context) -> Any:
         try:
-            return await behavior(request, context)
+            with gate.admitted(method, context):
+                return await behavior(request, context)
         except Exception as error:
             await _end(context, error, method)
 
     return answered
 
 
-def _stream(
-    behavior: Callable[[Any, Any], AsyncIterator[Any]], method: str
-) -> Callable[[Any, Any], AsyncIterator[Any]]:
-    async def answered(request: Any, context: aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+def _stream(behavior: Callable[[Any, Context], AsyncIterator[Any]], method: str, gate: Gate) -> Callable[..., Any]:
+    async def answered(request: Any, context: Context) -> AsyncIterator[Any]:
         try:
-            async for message in behavior(request, context):
-                yield message
+            with gate.admitted(method, context):
+                async for message in behavior(request, context):
+                    yield message
         except Exception as error:
             await _end(context, error, method)
 
     return answered
-
-
-_WRAPPED: Final[dict[str, Callable[[Any, str], Any]]] = {
-    "unary_unary": _unary,
-    "stream_unary": _unary,
-    "unary_stream": _stream,
-}
 
 
 async def _end(context: aio.ServicerContext[Any, Any], error: Exception, method: str) -> None:

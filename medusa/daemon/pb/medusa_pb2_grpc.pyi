@@ -22,8 +22,8 @@ Errors are google.rpc.Status; the details are in the trailer `grpc-status-detail
   PERMISSION_DENIED    the caller lacks the scope
   UNAVAILABLE          the daemon is shutting down, or its disk fails; RetryInfo says when to try again
 Each also has an ErrorInfo of the domain "medusa", whose reason is a stable word: INVALID_REQUEST, TASK_NOT_FOUND,
-MEDIA_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, TASK_CONFLICT, MEDIA_CONFLICT, LIMIT_REACHED, TOKEN_INVALID, SCOPE_MISSING,
-SHUTTING_DOWN, STORAGE_FAILED.
+MEDIA_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, TASK_CONFLICT, MEDIA_CONFLICT, LIMIT_REACHED, TOKEN_MISSING, TOKEN_INVALID,
+SUBJECT_UNKNOWN, SCOPE_MISSING, SHUTTING_DOWN, STORAGE_FAILED.
 What goes wrong with a platform is no error of a call: it is in the task.
 
 A request is at most 4 MiB, and its metadata at most 1 MiB as JSON.

@@ -11,8 +11,11 @@ import grpc
 import pytest
 
 from medusa import MedusaCore
+from medusa.config import DaemonSettings
+from medusa.daemon.gate import Gate
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
 from medusa.daemon.server import server
+from medusa.daemon.tls import Certificate
 from tests.integration.conftest import core, core_of, platform
 
 __all__ = ["core", "core_of", "platform"]
@@ -22,8 +25,10 @@ WITHIN_S = 20.0
 class Serving:
     """A server in an event loop and a thread of its own."""
 
-    def __init__(self, core: MedusaCore, address: str) -> None:
-        self._core, self._address = core, address
+    def __init__(self, core: MedusaCore, address: str, settings: DaemonSettings | None = None) -> None:
+        """With `settings.tls` a "HOST:PORT" speaks TLS."""
+        self._core, self.address, self._settings = core, address, settings or DaemonSettings()
+        self.gate = Gate(self._settings)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -39,9 +44,17 @@ class Serving:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._server = server(self._core)
-        self._server.add_insecure_port(self._address)
+        self._server = server(self._core, self.gate, self._settings.bounds)
+        self.address = self._listen(self.address)
         await self._server.start()
+
+    def _listen(self, address: str) -> str:
+        tls = None if address.startswith("unix:") else self._settings.tls
+        if tls:
+            port = self._server.add_secure_port(address, Certificate(tls).credentials())
+        else:
+            port = self._server.add_insecure_port(address)
+        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
 
 @pytest.fixture
