@@ -54,16 +54,46 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def medusa(
-    version: Annotated[
+    context: typer.Context,
+    *,
+    _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
+    daemon: Annotated[
+        str | None,
+        typer.Option(
+            "--daemon",
+            metavar="ADDRESS",
+            envvar="MEDUSA_DAEMON",
+            help="Ask medusad there, unix:/PATH or HOST:PORT, instead of working here.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", envvar="MEDUSA_TOKEN_FILE", help="Its token; or in MEDUSA_TOKEN."),
+    ] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", envvar="MEDUSA_TLS_CA", help="Who signed its certificate, PEM.")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", envvar="MEDUSA_TLS_CERT", help="Your own certificate, PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", envvar="MEDUSA_TLS_KEY", help="The key of your certificate, PEM.")
+    ] = None,
 ) -> None:
     """What all commands share."""
+    if daemon:
+        from medusa.cli import inputs
+        from medusa.cli.faces import DaemonAt
+
+        context.obj = DaemonAt(daemon, inputs.typed(context, "daemon"), token_file, tls_ca, tls_cert, tls_key)
 
 
 @app.command()
 @guarded
 def publish(
+    context: typer.Context,
     *,
     to: To,
     media: Media = None,
@@ -77,18 +107,19 @@ def publish(
 
     Exit status: 0 completed, 1 failed, 2 the request or the configuration is wrong, 130 interrupted.
     """
-    from medusa.cli import inputs
+    from medusa.cli import faces, inputs
     from medusa.cli.publish import publish, refusals
 
     with refusals(as_json=as_json, status="invalid"):
         targets = inputs.targets(to)
         metadata = inputs.metadata(meta, sets or [], targets)
-        return publish(media, targets, metadata, inputs.config_file(config), as_json=as_json, quiet=quiet)
+        return publish(media, targets, metadata, faces.chosen(context, config), as_json=as_json, quiet=quiet)
 
 
 @app.command()
 @guarded
 def validate(
+    context: typer.Context,
     *,
     to: To,
     media: Media = None,
@@ -99,13 +130,13 @@ def validate(
     as_json: AsJson = False,
 ) -> int:
     """Say everything that is wrong with a request; send nothing."""
-    from medusa.cli import inputs
+    from medusa.cli import faces, inputs
     from medusa.cli.publish import refusals, validate
 
     with refusals(as_json=as_json, valid=False):
         targets = inputs.targets(to)
         metadata = inputs.metadata(meta, sets or [], targets)
-        return validate(media, targets, metadata, inputs.config_file(config), online=online, as_json=as_json)
+        return validate(media, targets, metadata, faces.chosen(context, config), online=online, as_json=as_json)
 
 
 @app.command()
@@ -129,8 +160,7 @@ def config_check(
     from medusa.cli import inputs
     from medusa.cli.config import check
 
-    source = context.get_parameter_source("config")
-    inputs.once(file, config if source and source.name == "COMMANDLINE" else None)
+    inputs.once(file, config if inputs.typed(context, "config") else None)
     return check(inputs.config_file(file or config), as_json=as_json)
 
 
@@ -201,75 +231,81 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 @app.command("list")
 @guarded
 def list_(
+    context: typer.Context,
     config: Config = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
     as_json: AsJson = False,
 ) -> int:
     """The tasks in the config's file, newest first."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, tasks
 
-    return tasks.listed(inputs.config_file(config), limit, as_json=as_json)
+    return tasks.listed(faces.chosen(context, config), limit, as_json=as_json)
 
 
 @app.command()
 @guarded
-def show(task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+def show(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
     """Where one task stands."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, tasks
 
-    return tasks.shown(inputs.config_file(config), task, as_json=as_json)
+    return tasks.shown(faces.chosen(context, config), task, as_json=as_json)
 
 
 @app.command()
 @guarded
-def watch(task: TaskId, config: Config = None) -> int:
+def watch(context: typer.Context, task: TaskId, config: Config = None) -> int:
     """Watch a task that another process runs."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, tasks
 
-    return tasks.watched(inputs.config_file(config), task)
+    return tasks.watched(faces.chosen(context, config), task)
 
 
 @app.command()
 @guarded
-def cancel(task: TaskId, config: Config = None) -> int:
+def cancel(context: typer.Context, task: TaskId, config: Config = None) -> int:
     """End a task, whoever runs it."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, tasks
 
-    return tasks.asked(inputs.config_file(config), task, lambda core, task_id: core.cancel(task_id))
+    return tasks.asked(faces.chosen(context, config), task, lambda core, task_id: core.cancel(task_id))
 
 
 @app.command()
 @guarded
-def pause(task: TaskId, config: Config = None) -> int:
+def pause(context: typer.Context, task: TaskId, config: Config = None) -> int:
     """Let a task rest, whoever runs it; uploads keep their place."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, tasks
 
-    return tasks.asked(inputs.config_file(config), task, lambda core, task_id: core.pause(task_id))
+    return tasks.asked(faces.chosen(context, config), task, lambda core, task_id: core.pause(task_id))
 
 
 @app.command()
 @guarded
-def unpause(task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False) -> int:
+def unpause(
+    context: typer.Context, task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False
+) -> int:
     """Go on with a paused task, here."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, tasks
 
-    source = inputs.config_file(config)
+    source = faces.chosen(context, config)
     return tasks.gone_on(source, task, lambda core: core.unpause(task), as_json=as_json, quiet=quiet)
 
 
 @app.command()
 @guarded
-def retry(task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False) -> int:
+def retry(
+    context: typer.Context, task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False
+) -> int:
     """Go on with a failed or cancelled task: only what had not succeeded, uploads at the byte."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, tasks
 
-    source = inputs.config_file(config)
+    source = faces.chosen(context, config)
     return tasks.gone_on(source, task, lambda core: core.retry(task), as_json=as_json, quiet=quiet)
 
 
 @app.command()
 @guarded
 def resolve(
+    context: typer.Context,
     task: TaskId,
     *,
     posted: Annotated[str | None, typer.Option(metavar="ID", help="It is on the platform, under this id.")] = None,
@@ -279,25 +315,35 @@ def resolve(
     quiet: Quiet = False,
 ) -> int:
     """Settle a post or an upload whose outcome is unknown, and go on."""
-    from medusa.cli import inputs, tasks
+    from medusa.cli import faces, inputs, tasks
 
     settled = inputs.settled(posted, not_posted=not_posted)
-    source = inputs.config_file(config)
+    source = faces.chosen(context, config)
     return tasks.gone_on(source, task, lambda core: core.resolve(task, posted=settled), as_json=as_json, quiet=quiet)
 
 
 @app.command()
 @guarded
-def resume(config: Config = None) -> int:
-    """Go on with everything that a killed process has left unfinished."""
-    from medusa.cli import inputs, tasks
+def delete(context: typer.Context, task: TaskId, config: Config = None) -> int:
+    """Forget a task that has ended."""
+    from medusa.cli import faces, tasks
 
-    return tasks.resumed(inputs.config_file(config))
+    return tasks.deleted(faces.chosen(context, config), task)
+
+
+@app.command()
+@guarded
+def resume(context: typer.Context, config: Config = None) -> int:
+    """Go on with everything that a killed process has left unfinished."""
+    from medusa.cli import faces, tasks
+
+    return tasks.resumed(faces.chosen(context, config))
 
 
 @app.command()
 @guarded
 def limit(
+    context: typer.Context,
     rate: Annotated[
         str | None, typer.Argument(help='"2MiB/s", "10Mbit/s", "unlimited", or "config" for what the config says.')
     ] = None,
@@ -307,7 +353,7 @@ def limit(
     as_json: AsJson = False,
 ) -> int:
     """Limit how fast is sent, for tasks under way as well; without a rate: show the limits."""
-    from medusa.cli import faces, inputs, limit
+    from medusa.cli import faces, limit
 
-    with faces.kept(inputs.config_file(config)) as face:
+    with faces.kept(faces.chosen(context, config)) as face:
         return limit.limit(face, rate, target, as_json=as_json)

@@ -1,20 +1,24 @@
-"""Whom the commands ask."""
+"""Whom a command asks: MedusaCore on a configuration, in this process, or a daemon."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import typer
+
+from medusa.cli import inputs
 from medusa.core import MedusaCore
-from medusa.domain.failures import ConfigError
+from medusa.domain.failures import ConfigError, InvalidRequest
 from medusa.domain.task import Task
 from medusa.domain.values import Problem
 
 
 class Medusa(Protocol):
-    """What the commands ask for, as MedusaCore does it."""
+    """What the commands ask for: MedusaCore and MedusaClient do it, and say what it means."""
 
     def publish_async(
         self,
@@ -51,16 +55,57 @@ class Medusa(Protocol):
     ) -> None: ...
 
 
-def opened(config: Path) -> Medusa:
-    """A face on the configuration, to be entered as a context; it takes over no task by itself."""
-    return MedusaCore(config_file=config, resume=False)
+@dataclass(frozen=True, slots=True)
+class DaemonAt:
+    """A daemon, as the options of `medusa` name it."""
+
+    address: str
+    typed: bool
+    """On the command line, and not named by the environment."""
+    token_file: Path | None = None
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
 
-def kept(config: Path) -> Medusa:
+Source = Path | DaemonAt
+"""A configuration, whose tasks run in this process, or a daemon."""
+
+
+def chosen(context: typer.Context, config: Path | None) -> Source:
+    """The daemon that `medusa --daemon` names, else the configuration. What is typed wins over the environment.
+
+    Raises InvalidRequest if both are typed, ConfigError if there is neither.
+    """
+    daemon: DaemonAt | None = context.find_root().obj
+    if daemon and inputs.typed(context, "config"):
+        if daemon.typed:
+            says = "a daemon has a configuration of its own: give --daemon or --config"
+            raise InvalidRequest([Problem("--config", says)])
+        daemon = None
+    return daemon or inputs.config_file(config)
+
+
+def opened(source: Source) -> Medusa:
+    """A face of the source, to be entered as a context; it takes over no task by itself."""
+    if isinstance(source, Path):
+        return MedusaCore(config_file=source, resume=False)
+    from medusa.daemon.client import MedusaClient
+
+    return MedusaClient(
+        source.address,
+        token=inputs.token(source.token_file),
+        tls_ca=source.tls_ca,
+        tls_cert=source.tls_cert,
+        tls_key=source.tls_key,
+    )
+
+
+def kept(source: Source) -> Medusa:
     """The same, for tasks that outlive a process. Raises ConfigError if nothing keeps them."""
     from medusa import container
 
-    if container.settings(config).engine.path is None:
+    if isinstance(source, Path) and container.settings(source).engine.path is None:
         says = 'no file keeps tasks: name one, "medusa": {"engine": {"path": "tasks.db"}}'
         raise ConfigError([Problem("medusa.engine.path", says)])
-    return opened(config)
+    return opened(source)

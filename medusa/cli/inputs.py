@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
+
+import typer
 
 from medusa.config.reading import kind_of, parse, read
 from medusa.domain.failures import ConfigError, InvalidRequest
@@ -30,6 +33,25 @@ def config_file(given: Path | None) -> Path:
     looked = " or ".join(str(place) for place in places)
     hint = f"To rehearse without any account: medusa sandbox --write-config {CONFIG_NAME}"
     raise ConfigError([Problem("", f"no configuration: there is no {looked}; --config names another. {hint}")])
+
+
+def token(file: Path | None) -> str | None:
+    """The daemon's token: that in the file, or in MEDUSA_TOKEN. Raises ConfigError if the file cannot be read."""
+    if file is None:
+        return os.environ.get("MEDUSA_TOKEN") or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(
+            [Problem("--token-file", f"{file} cannot be read: {(said or 'unknown error').lower()}")]
+        ) from error
+
+
+def typed(context: typer.Context, name: str) -> bool:
+    """Whether an option was typed, and not taken from the environment."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def once(file: Path | None, option: Path | None) -> None:

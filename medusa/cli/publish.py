@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, say
-from medusa.cli.faces import Medusa, opened
+from medusa.cli.faces import Medusa, Source, opened
 from medusa.cli.progress import standing
 from medusa.cli.views import View, view
 from medusa.domain.failures import ConfigError, InvalidRequest
@@ -37,10 +37,16 @@ def _print_problems(head: Mapping[str, object], problems: Iterable[Problem]) -> 
 
 
 def publish(
-    media: Path | None, targets: Sequence[str], metadata: Mapping[str, Any], config: Path, *, as_json: bool, quiet: bool
+    media: Path | None,
+    targets: Sequence[str],
+    metadata: Mapping[str, Any],
+    source: Source,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Publish, show how it goes, print the outcome; the exit status."""
-    with opened(config) as core:
+    with opened(source) as core:
         task_id = core.publish_async(media, list(targets), metadata)
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 
@@ -101,13 +107,13 @@ def validate(
     media: Path | None,
     targets: Sequence[str],
     metadata: Mapping[str, Any],
-    config: Path,
+    source: Source,
     *,
     online: bool,
     as_json: bool,
 ) -> int:
     """Print everything that is wrong with a request, or "valid"; the exit status."""
-    with opened(config) as core:
+    with opened(source) as core:
         problems = core.validate(media, list(targets), metadata, online=online)
     if as_json:
         _print_problems({"valid": not problems}, problems)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from medusa.cli.ending import COMPLETED, FAILED, clean, say
-from medusa.cli.faces import Medusa, kept
+from medusa.cli.faces import Medusa, Source, kept
 from medusa.cli.progress import standing
 from medusa.cli.publish import to_its_end
 from medusa.cli.views import view
@@ -16,9 +15,9 @@ from medusa.domain.failures import TaskConflict
 from medusa.domain.task import Task, TaskStatus, status_reply
 
 
-def listed(config: Path, limit: int, *, as_json: bool) -> int:
+def listed(source: Source, limit: int, *, as_json: bool) -> int:
     """Print the newest tasks, a line each; the exit status."""
-    with kept(config) as core:
+    with kept(source) as core:
         tasks = core.list_tasks(limit)
     if as_json:
         print(json.dumps([{"id": task.id, "created_at": task.created_at, **status_reply(task)} for task in tasks]))
@@ -30,9 +29,9 @@ def listed(config: Path, limit: int, *, as_json: bool) -> int:
     return COMPLETED
 
 
-def shown(config: Path, task_id: str, *, as_json: bool) -> int:
+def shown(source: Source, task_id: str, *, as_json: bool) -> int:
     """Print where one task stands; the exit status."""
-    with kept(config) as core:
+    with kept(source) as core:
         task = core.get_task(task_id)
     if as_json:
         print(json.dumps(status_reply(task), indent=2))
@@ -43,9 +42,9 @@ def shown(config: Path, task_id: str, *, as_json: bool) -> int:
     return COMPLETED
 
 
-def watched(config: Path, task_id: str) -> int:
+def watched(source: Source, task_id: str) -> int:
     """Show a task that some process runs, until it has ended or rests; the exit status."""
-    with kept(config) as core, view(quiet=False, bars_only=False) as seen:
+    with kept(source) as core, view(quiet=False, bars_only=False) as seen:
         for task in core.watch(task_id):
             seen.show(task)
             if task.resting:
@@ -54,9 +53,9 @@ def watched(config: Path, task_id: str) -> int:
     return _told(task)
 
 
-def asked(config: Path, task_id: str, ask: Callable[[Medusa, str], bool]) -> int:
+def asked(source: Source, task_id: str, ask: Callable[[Medusa, str], bool]) -> int:
     """Ask for a cancel or a pause, whoever runs the task, and say what came of it; the exit status."""
-    with kept(config) as core:
+    with kept(source) as core:
         if not ask(core, task_id):
             raise TaskConflict(f"task {task_id} has ended already")
         for task in core.watch(task_id):
@@ -66,16 +65,23 @@ def asked(config: Path, task_id: str, ask: Callable[[Medusa, str], bool]) -> int
     return COMPLETED
 
 
-def gone_on(config: Path, task_id: str, begin: Callable[[Medusa], object], *, as_json: bool, quiet: bool) -> int:
+def gone_on(source: Source, task_id: str, begin: Callable[[Medusa], object], *, as_json: bool, quiet: bool) -> int:
     """Let a task go on in this process, and follow it to its end; the exit status."""
-    with kept(config) as core:
+    with kept(source) as core:
         begin(core)
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 
 
-def resumed(config: Path) -> int:
+def deleted(source: Source, task_id: str) -> int:
+    """Forget a task that has ended; the exit status."""
+    with kept(source) as core:
+        core.delete(task_id)
+    return COMPLETED
+
+
+def resumed(source: Source) -> int:
     """Go on with all that earlier processes left unfinished; the exit status."""
-    with kept(config) as core:
+    with kept(source) as core:
         left = [task.id for task in core.list_tasks(1000) if not task.ended and not task.paused]
         core.resume()
         outcomes = [_told_of(core, task_id) for task_id in left]

@@ -22,6 +22,7 @@ HEAVY = {
     "typer",
     "pymediainfo",
     "aiohttp",
+    "grpc",
     "sqlite3",
 }
 
@@ -47,6 +48,11 @@ def test_naming_the_core_loads_no_client_library() -> None:
     loaded = loaded_by("from medusa import MedusaCore")
     assert "medusa" in loaded
     assert not loaded & HEAVY
+
+
+def test_the_commands_load_grpc_only_to_ask_a_daemon() -> None:
+    assert "grpc" not in loaded_by("from medusa.cli import app, faces, publish, tasks")
+    assert "grpc" in loaded_by("from medusa.cli import faces; faces.opened(faces.DaemonAt('unix:/nobody', True))")
 
 
 @pytest.mark.parametrize("name", medusa.__all__)

@@ -81,6 +81,14 @@ class AsyncMedusaClient(Client):
         """As `MedusaCore.delete`."""
         await self._ask(calls.delete(task_id))
 
+    async def limit_bandwidth(self, rate: str | float | None, target: str | None = None) -> None:
+        """As `MedusaCore.limit_bandwidth`."""
+        await self._ask(calls.limit_bandwidth(rate, target))
+
+    async def bandwidth(self) -> dict[str | None, float]:
+        """As `MedusaCore.bandwidth`."""
+        return await self._ask(calls.bandwidth())
+
     # ------------------------------------------------------------ watching
 
     async def get_task_status(self, task_id: str) -> dict[str, Any]:

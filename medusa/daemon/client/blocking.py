@@ -92,6 +92,14 @@ class MedusaClient(Client):
         """As `MedusaCore.delete`."""
         self._ask(calls.delete(task_id))
 
+    def limit_bandwidth(self, rate: str | float | None, target: str | None = None) -> None:
+        """As `MedusaCore.limit_bandwidth`."""
+        self._ask(calls.limit_bandwidth(rate, target))
+
+    def bandwidth(self) -> dict[str | None, float]:
+        """As `MedusaCore.bandwidth`."""
+        return self._ask(calls.bandwidth())
+
     # ------------------------------------------------------------ watching
 
     def get_task_status(self, task_id: str) -> dict[str, Any]:

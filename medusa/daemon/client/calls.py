@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from medusa.daemon.client import asked, told
 from medusa.daemon.convert import TASK_STATES
 from medusa.daemon.pb import medusa_pb2 as pb
+from medusa.domain.bandwidth import rate as bandwidth_of
+from medusa.domain.failures import InvalidRequest
 from medusa.domain.task import Task, TaskStatus
 from medusa.domain.values import Problem
 
@@ -121,6 +124,27 @@ def resolve(task_id: str, posted: str | None) -> Call[None]:
 def delete(task_id: str) -> Call[None]:
     """Nothing: it is forgotten."""
     return Call("DeleteTask", pb.DeleteTaskRequest(task_id=task_id), _nothing)
+
+
+def bandwidth() -> Call[dict[str | None, float]]:
+    """The limits that hold now."""
+    return Call("GetLimits", pb.GetLimitsRequest(), _rates, True)
+
+
+def limit_bandwidth(rate: str | float | None, target: str | None) -> Call[None]:
+    """Nothing: it holds. Raises InvalidRequest for what is no rate."""
+    limit = pb.BandwidthLimit(target=target or "", configured=rate is None)
+    if rate is not None:
+        try:
+            exact = bandwidth_of(rate)
+        except ValueError as error:
+            raise InvalidRequest([Problem("rate", str(error))]) from error
+        limit.bytes_per_second = round(exact) if math.isfinite(exact) else 0
+    return Call("SetLimits", pb.SetLimitsRequest(limits=[limit]), _nothing)
+
+
+def _rates(reply: pb.GetLimitsResponse) -> dict[str | None, float]:
+    return {one.target or None: float(one.bytes_per_second or math.inf) for one in reply.limits}
 
 
 def _accepted(reply: Any) -> bool:
