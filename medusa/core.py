@@ -320,6 +320,13 @@ class MedusaCore:
 
     # ------------------------------------------------------------ life
 
+    def drain(self, timeout: float | None = None) -> bool:
+        """Bring all tasks to rest: uploads stop and keep their place, what may be public is followed to its end.
+
+        Whether that took no more than `timeout` seconds. Whoever opens the file of tasks next goes on with them.
+        """
+        return self._engine.drain(timeout)
+
     def close(self, timeout: float | None = None) -> None:
         """Wait until the running tasks have ended, at most `timeout` seconds, and end the threads."""
         self._engine.close(timeout)

@@ -196,6 +196,24 @@ class Task:
         return f"{said}{stop} {failure.todo}" if failure.todo else said
 
 
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks one asks for: those that fit all that is said."""
+
+    status: TaskStatus | None = None
+    target: str | None = None
+    since: float | None = None
+    """Epoch seconds: created then or later."""
+
+    def takes(self, task: Task) -> bool:
+        """Whether the task, as it is now, is one of them."""
+        if self.status is not None and task.status is not self.status:
+            return False
+        if self.target is not None and all(target.key != self.target for target in task.request.targets):
+            return False
+        return self.since is None or task.created_at >= self.since
+
+
 def is_fatal(step: Step) -> bool:
     """Whether this step has ended in a way that ends the task."""
     if not step.spec.required:

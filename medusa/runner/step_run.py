@@ -36,6 +36,7 @@ class StepRun:
         self._life = StepLife(ports, workers, task_id, step, epoch)
         self._ports = ports
         self._task_id = task_id
+        self._leaving = False
 
     @property
     def may_be_out(self) -> bool:
@@ -45,6 +46,11 @@ class StepRun:
     def stop(self, *, at_once: bool) -> None:
         """End soon, with the checkpoint kept; if it may be visible already, after its verdict unless `at_once`."""
         self._life.stop(at_once=at_once)
+
+    def leave(self) -> None:
+        """The same, since the process ends: the step goes back to waiting, for whoever goes on with the task."""
+        self._leaving = True
+        self.stop(at_once=False)
 
     async def run(self) -> Step:
         """Carry the step out, whatever happens."""
@@ -80,7 +86,7 @@ class StepRun:
 
     async def _interrupted(self) -> None:
         life, task = self._life, self._task
-        if task.paused and not task.stopping:
+        if (task.paused or self._leaving) and not task.stopping:
             await life.change(pipeline.suspended(life.step))
             return
         await life.change(pipeline.stopped(life.step, life.now()))

@@ -19,6 +19,8 @@ class Running(Protocol):
 
     def stop(self, *, at_once: bool) -> None: ...
 
+    def leave(self) -> None: ...
+
 
 class LocalContext:
     """RunContext over asyncio tasks."""
@@ -29,6 +31,7 @@ class LocalContext:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: asyncio.Queue[Step | Exception | None] = asyncio.Queue()
         self._stopped = self._stopped_at_once = False
+        self._leaving = False
 
     @property
     def running(self) -> frozenset[str]:
@@ -41,7 +44,9 @@ class LocalContext:
         return any(run.may_be_out for run in tuple(self._steps.values()))
 
     def start(self, step: Step) -> None:
-        """Begin to run the step."""
+        """Begin to run the step, unless all is being left."""
+        if self._leaving:
+            return
         self._stopped = self._stopped_at_once = False
         run = self._begin(step.key)
         self._steps[step.key] = run
@@ -63,6 +68,12 @@ class LocalContext:
         self._stopped, self._stopped_at_once = True, at_once or self._stopped_at_once
         for run in tuple(self._steps.values()):
             run.stop(at_once=at_once)
+
+    def leave(self) -> None:
+        """Begin nothing more; what runs goes back to waiting where it stands, what may be out already is awaited."""
+        self._leaving = True
+        for run in tuple(self._steps.values()):
+            run.leave()
 
     def heeds(self, *, at_once: bool) -> bool:
         """Whether all that runs was stopped, and at once if that is asked for."""

@@ -110,6 +110,7 @@ class LocalEngine:
         self._unfinished: set[str] = set()
         self._idle = threading.Event()
         self._idle.set()
+        self._draining = False
         self._closed = False
         self._pid = os.getpid()
 
@@ -168,6 +169,19 @@ class LocalEngine:
         with self._lock:
             runner, ids = self._runner, sorted(self._unfinished - {_TAKING_OVER})
         return tuple(runner.left(task_id) for task_id in ids) if runner else ()
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Begin nothing more: uploads stop and keep their place, and what may be public already gets its receipt.
+
+        Whether all came to rest within `timeout` seconds. What is submitted from now on is left to others.
+        """
+        self.retire()
+        with self._lock:
+            self._draining = True
+            loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._drain)
+        return self._idle.wait(timeout)
 
     def _anything_out(self) -> bool:
         return any(context.may_be_out for context in tuple(self._contexts.values()))
@@ -271,6 +285,12 @@ class LocalEngine:
         gone = {task_id for task_id in self._elsewhere - left if self._present.place(task_id) is None}
         self._elsewhere -= gone
 
+    def _drain(self) -> None:
+        for context in self._contexts.values():
+            context.leave()
+        for task_id in tuple(self._begun):
+            self._admission.hurry(task_id)
+
     @property
     def _present(self) -> Runner:
         if self._runner is None:
@@ -278,6 +298,9 @@ class LocalEngine:
         return self._runner
 
     def _begin(self, task_id: str) -> None:
+        if self._draining:
+            self._ended(task_id)
+            return
         if task_id in self._begun:
             self._again.add(task_id)  # it was unpaused, or opened again, before its last run has ended
             return
@@ -305,16 +328,9 @@ class LocalEngine:
         task.add_done_callback(self._tasks.discard)
 
     async def _carry(self, task_id: str) -> None:
-        runner = self._present
         try:
-            epoch = await runner.take(task_id)
-            if epoch is None:
-                self._elsewhere.add(task_id)
-            else:
-                self._elsewhere.discard(task_id)
-                await self._carry_as(runner, task_id, epoch)
-                if runner.is_left(task_id):  # another process asked for more, and could not take it before its release
-                    self._again.add(task_id)
+            if not self._draining:
+                await self._take(self._present, task_id)
         except Exception:
             _log.exception("task %s cannot go on: it is left where it stands", task_id)
         finally:
@@ -322,8 +338,20 @@ class LocalEngine:
             self._admission.leave(task_id)
             self._ended(task_id)
 
+    async def _take(self, runner: Runner, task_id: str) -> None:
+        epoch = await runner.take(task_id)
+        if epoch is None:
+            self._elsewhere.add(task_id)
+            return
+        self._elsewhere.discard(task_id)
+        await self._carry_as(runner, task_id, epoch)
+        if runner.is_left(task_id):  # another process asked for more, and could not take it before its release
+            self._again.add(task_id)
+
     async def _carry_as(self, runner: Runner, task_id: str, epoch: int) -> None:
         context = self._contexts[task_id] = LocalContext(lambda key: runner.step(task_id, key, epoch))
+        if self._draining:
+            context.leave()
         try:
             await runner.carry(task_id, epoch, context)
         finally:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from medusa.adapters.repositories.secrets import forgotten
 from medusa.domain.failures import IdempotencyConflict, MedusaError, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.ports import Changed, ChangesPort
-from medusa.domain.task import Step, Task, TaskStatus
+from medusa.domain.task import Step, Task, TaskFilter, TaskStatus
 
 T = TypeVar("T")
 
@@ -45,22 +45,6 @@ class _Row:
             paused=self.paused,
             updated_at=self.updated_at,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """What `recent` is asked for."""
-
-    status: TaskStatus | None = None
-    target: str | None = None
-    since: float | None = None
-
-    def takes(self, task: Task) -> bool:
-        if self.status is not None and task.status is not self.status:
-            return False
-        if self.target is not None and all(target.key != self.target for target in task.request.targets):
-            return False
-        return self.since is None or task.created_at >= self.since
 
 
 class _Changes:
@@ -131,7 +115,7 @@ class MemoryRepository:
         target: str | None = None,
         since: float | None = None,
     ) -> tuple[Task, ...]:
-        wanted = _Filter(status, target, since)
+        wanted = TaskFilter(status, target, since)
         with self._changed:
             return tuple(islice(filter(wanted.takes, self._newest(before)), limit))
 
