@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import attrgetter
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dependency_injector import containers, providers
 
@@ -19,13 +20,20 @@ from medusa.adapters.registry import ALL
 from medusa.adapters.repositories.memory import MemoryRepository
 from medusa.adapters.targets import ConfiguredTargets
 from medusa.config import Settings, load
+from medusa.config.settings import EngineSettings
 from medusa.domain.bandwidth import EVERY_TARGET
+from medusa.domain.failures import ConfigError
 from medusa.domain.policy import RetryPolicy
 from medusa.domain.ports import AccountsPort, TaskRepositoryPort
+from medusa.domain.values import Problem
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.runner import TaskRunner
 from medusa.runner.throttle import Throttle
 from medusa.runner.workers import Workers
+
+if TYPE_CHECKING:
+    from medusa.adapters.repositories.sql.database import Database
+    from medusa.adapters.repositories.sql.key import KeyPlace
 
 
 def settings(source: str | PathLike[str] | Mapping[str, Any], tasks_file: Path | None = None) -> Settings:
@@ -45,19 +53,52 @@ class Kept(NamedTuple):
 
 
 def _kept(settings: Settings) -> Kept:
-    """In memory, or in the file that the config names. Raises ConfigError when that cannot be used."""
+    """In memory, or where the config says. Raises ConfigError when that cannot be used."""
     engine = settings.engine
-    if engine.path is None:
+    if not engine.keeps:
         return Kept(MemoryRepository(keep_finished=settings.keep_tasks), FileAccounts())
     from medusa.adapters.repositories.sql.accounts import SqlAccounts
     from medusa.adapters.repositories.sql.repository import SqlRepository
-    from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
     from medusa.adapters.repositories.sql.store import Store
 
-    store = Store(SqliteDatabase(engine.path))
-    key_file = engine.key_file or engine.path.with_name(f"{engine.path.name}.key")
-    repository = SqlRepository(store, key_file, keep_finished=settings.keep_tasks, keep_days=engine.keep_days)
+    key = _key(engine)
+    store = Store(_database(engine))
+    repository = SqlRepository(store, key, keep_finished=settings.keep_tasks, keep_days=engine.keep_days)
     return Kept(repository, SqlAccounts(store))
+
+
+def _database(engine: EngineSettings) -> Database:
+    if engine.path:
+        from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
+
+        return SqliteDatabase(engine.path)
+    with _extra("postgres", "database_url"):
+        from medusa.adapters.repositories.sql.postgres import PostgresDatabase
+    return PostgresDatabase(engine.database_url or "")
+
+
+def _key(engine: EngineSettings) -> KeyPlace:
+    if engine.key == "keyring":
+        with _extra("keyring", "key"):
+            from medusa.adapters.repositories.sql.key_ring import KeyRing
+        return KeyRing(str(engine.path or "postgresql"))
+    from medusa.adapters.repositories.sql.key_file import KeyFile
+
+    if engine.key_file is None and engine.path is None:
+        from platformdirs import user_state_path
+
+        return KeyFile(user_state_path("medusa", appauthor=False) / "tasks.key")
+    return KeyFile(engine.key_file or Path(f"{engine.path}.key"))
+
+
+@contextmanager
+def _extra(name: str, setting: str) -> Iterator[None]:
+    """What is imported within needs an extra. Raises ConfigError when it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        says = f"needs {error.name or name}: pip install 'medusa-media[{name}]'"
+        raise ConfigError([Problem(f"medusa.engine.{setting}", says)]) from None
 
 
 def _retry(settings: Settings) -> dict[str, RetryPolicy]:

@@ -105,7 +105,7 @@ def kept(source: Source) -> Medusa:
     """The same, for tasks that outlive a process. Raises ConfigError if nothing keeps them."""
     from medusa import container
 
-    if isinstance(source, Path) and container.settings(source).engine.path is None:
+    if isinstance(source, Path) and not container.settings(source).engine.keeps:
         says = 'no file keeps tasks: name one, "medusa": {"engine": {"path": "tasks.db"}}'
         raise ConfigError([Problem("medusa.engine.path", says)])
     return opened(source)

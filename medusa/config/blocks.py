@@ -47,8 +47,22 @@ def _is_url(text: str) -> bool:
         return False
 
 
+def _is_database_url(text: str) -> bool:
+    """A password with a bare @, / or : in it would be taken for a host, and be shown in an error."""
+    try:
+        parts = urlsplit(text)
+        whole = parts.netloc.count("@") <= 1 and parts.port != 0 and " " not in text
+    except ValueError:
+        return False
+    return whole and parts.scheme in ("postgresql", "postgres") and bool(parts.path.strip("/")) and not parts.fragment
+
+
 FORMS: Final[Mapping[str, tuple[Callable[[str], bool], str]]] = {
     "url": (_is_url, "must be an http(s) URL with a host, such as https://api.example.com"),
+    "database": (
+        _is_database_url,
+        "must be like postgresql://USER:PASSWORD@HOST/NAME, with special characters percent-encoded (@ is %40)",
+    ),
     "digits": (lambda text: text.isascii() and text.isdigit(), "must be digits only, such as 1234567890"),
 }
 """What a text may have to look like, and what is said of one that does not."""

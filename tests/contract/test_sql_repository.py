@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from medusa.adapters.repositories.sql.key_file import KeyFile
 from medusa.adapters.repositories.sql.repository import SqlRepository
 from medusa.adapters.repositories.sql.sqlite import SqliteConnection, SqliteDatabase
 from medusa.adapters.repositories.sql.store import Store
@@ -41,11 +42,12 @@ INTENT = Intent("k", {"message": "hi"}, "f00", SECRET, 1002.0, 1062.0)
 TAKE_AND_WAIT = """
 import sys
 from pathlib import Path
+from medusa.adapters.repositories.sql.key_file import KeyFile
 from medusa.adapters.repositories.sql.repository import SqlRepository
 from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
 from medusa.adapters.repositories.sql.store import Store
 folder = Path(sys.argv[1])
-repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), folder / "key")
+repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), KeyFile(folder / "key"))
 print(repository.take("a"), flush=True)
 sys.stdin.read()
 """
@@ -55,11 +57,12 @@ import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from medusa.adapters.repositories.sql.key_file import KeyFile
 from medusa.adapters.repositories.sql.repository import SqlRepository
 from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
 from medusa.adapters.repositories.sql.store import Store
 folder = Path(sys.argv[1])
-repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), folder / "key")
+repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), KeyFile(folder / "key"))
 epoch, step = repository.take("a"), repository.get("a").steps[0]
 for n in count(1):
     repository.save_step("a", replace(step, done=n), epoch, announce=bool(n % 2))
@@ -74,7 +77,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
     def open_(**settings: Any) -> SqlRepository:
         store = Store(SqliteDatabase(tmp_path / "tasks.db"))
-        made.append(SqlRepository(store, tmp_path / "key", **settings))
+        made.append(SqlRepository(store, KeyFile(tmp_path / "key"), **settings))
         return made[-1]
 
     yield open_
@@ -124,7 +127,7 @@ def test_tasks_outlive_the_process(opened: Open) -> None:
 
 def test_only_its_owner_can_read_the_files(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "medusa"
-    repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), folder / "key")
+    repository = SqlRepository(Store(SqliteDatabase(folder / "tasks.db")), KeyFile(folder / "key"))
     repository.create(a_task("a"))
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
     repository.close()
@@ -464,7 +467,7 @@ class Small(SqliteDatabase):
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[tuple[Small, SqlRepository]]:
     database = Small(tmp_path / "tasks.db", patience_s=0.05)
-    repository = SqlRepository(Store(database), tmp_path / "key")
+    repository = SqlRepository(Store(database), KeyFile(tmp_path / "key"))
     yield database, repository
     repository.close()
 

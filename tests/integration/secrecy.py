@@ -85,17 +85,19 @@ def _noting(method: Callable[..., Any], note: Callable[[Any], None]) -> Callable
 
 
 def _note_steps(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (MemoryRepository, SqlRepository):
-        monkeypatch.setattr(kind, "save_step", _telling_steps(kind.save_step, texts))
+    """By the one method of each repository through which all saves go."""
+    monkeypatch.setattr(MemoryRepository, "save_step", _telling_steps(MemoryRepository.save_step, texts))
+    monkeypatch.setattr(SqlRepository, "save_step_soon", _telling_steps(SqlRepository.save_step_soon, texts))
 
 
-def _telling_steps(save: Callable[..., None], texts: list[str]) -> Callable[..., None]:
-    def save_step(self: TaskRepositoryPort, task_id: str, step: Any, *rest: Any, **named: Any) -> None:
+def _telling_steps(save: Callable[..., Any], texts: list[str]) -> Callable[..., Any]:
+    def telling(self: TaskRepositoryPort, task_id: str, step: Any, *rest: Any, **named: Any) -> Any:
         texts.append(repr(step))
-        save(self, task_id, step, *rest, **named)
+        saved = save(self, task_id, step, *rest, **named)
         texts.append(repr(self.get(task_id)))
+        return saved
 
-    return save_step
+    return telling
 
 
 def _note_errors(texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

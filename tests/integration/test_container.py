@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from dependency_injector import errors, providers
@@ -12,6 +14,7 @@ from medusa.adapters.engines.local import LocalEngine
 from medusa.adapters.repositories.memory import MemoryRepository
 from medusa.config import Settings
 from medusa.container import Container
+from medusa.domain.failures import ConfigError
 from medusa.runner.runner import TaskRunner
 from medusa.runner.workers import Workers
 
@@ -60,6 +63,51 @@ def test_two_cores_share_nothing() -> None:
 def test_settings_are_settings(wrong: object) -> None:
     with pytest.raises(errors.Error):
         Container(settings=wrong).settings()
+
+
+@pytest.mark.parametrize(
+    ("engine", "module", "says"),
+    [
+        (
+            {"database_url": "postgresql://localhost/medusa"},
+            "psycopg",
+            r"database_url: needs psycopg: pip install",
+        ),
+        ({"path": "tasks.db", "key": "keyring"}, "keyring", r"key: needs keyring: pip install .*\[keyring\]"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    engine: dict[str, str], module: str, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in tuple(sys.modules):
+        if name.startswith(("medusa.adapters.repositories.sql", f"{module}.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=rf"medusa\.engine\.{says}"):
+        Container(settings=container.settings({**CONFIG, "medusa": {"engine": engine}})).repository()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [{"path": "t", "database_url": "postgresql://localhost/t"}, {"path": "t", "key": "keyring", "key_file": "k"}],
+)
+def test_tasks_and_their_key_lie_in_one_place(engine: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"medusa\.engine: "):
+        container.settings({**CONFIG, "medusa": {"engine": engine}})
+
+
+@pytest.mark.parametrize("url", ["db", "mysql://h/d", "postgresql://h", "postgresql://u:p@ss@h/d", "postgresql://[h/d"])
+def test_an_address_of_no_database_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"medusa\.engine\.database_url: must be like") as refused:
+        container.settings({**CONFIG, "medusa": {"engine": {"database_url": url}}})
+    assert "p@ss" not in str(refused.value)
+
+
+def test_a_database_address_is_not_in_a_repr() -> None:
+    url = "postgresql://me:hunter2@localhost/medusa"
+    assert "hunter2" not in repr(container.settings({**CONFIG, "medusa": {"engine": {"database_url": url}}}))
 
 
 def test_without_settings_nothing_is_made() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from medusa.adapters.repositories.sql.crypt import Cipher, Unreadable, cipher_of
+from medusa.adapters.repositories.sql.crypt import Cipher, Unreadable
+from medusa.adapters.repositories.sql.key_file import KeyFile
 from medusa.domain.failures import ConfigError
 
 KEY = bytes(range(32))
@@ -48,40 +49,42 @@ def test_another_place_or_key_does_not_read_it() -> None:
 
 def test_the_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     file = tmp_path / "state" / "key"
-    first = cipher_of(file)
+    first = KeyFile(file).make()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in file.parent.iterdir()] == ["key"]
-    assert cipher_of(file).decrypt(first.encrypt("text", "a"), "a") == "text"
-    assert cipher_of(tmp_path / "other").key_id != first.key_id
+    assert KeyFile(file).read() == KeyFile(file).make() == first
+    assert KeyFile(tmp_path / "other").read() is None
+    assert KeyFile(tmp_path / "other").make() != first
+    assert Cipher(first).key_id != Cipher(KEY).key_id
 
 
 def test_all_who_make_the_key_at_once_get_the_same(tmp_path: Path) -> None:
-    start, ids = threading.Barrier(8), list[str]()
+    start, keys = threading.Barrier(8), list[bytes]()
 
     def make() -> None:
         start.wait(20.0)
-        ids.append(cipher_of(tmp_path / "key").key_id)
+        keys.append(KeyFile(tmp_path / "key").make())
 
     threads = [threading.Thread(target=make) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20.0)
-    assert len(ids) == 8
-    assert len(set(ids)) == 1
+    assert len(keys) == 8
+    assert len(set(keys)) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"hunter2", b"!" * 44, b"QUJD", b"\xff\xfe"])
 def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(ConfigError, match="holds no key"):
-        cipher_of(tmp_path / "key")
+        KeyFile(tmp_path / "key").read()
     assert (tmp_path / "key").read_bytes() == content
 
 
 def test_a_key_file_that_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is a directory"):
-        cipher_of(tmp_path)
+        KeyFile(tmp_path).read()
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be used"):
-        cipher_of(tmp_path / "file" / "key")
+        KeyFile(tmp_path / "file" / "key").make()

@@ -6,15 +6,10 @@ import base64
 import binascii
 import hashlib
 import os
-import tempfile
-from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from medusa.domain.failures import ConfigError
-from medusa.domain.values import Problem
 
 _VERSION: Final = b"\x01"
 _NONCE: Final = 12
@@ -48,47 +43,15 @@ class Cipher:
             raise Unreadable from None
 
 
-def cipher_of(file: Path) -> Cipher:
-    """The cipher with the key in this file, which is made, mode 0600, if there is none. Raises ConfigError."""
+def new_key() -> bytes:
+    """A new key as text."""
+    return base64.b64encode(os.urandom(_KEY))
+
+
+def key_of(text: bytes) -> bytes | None:
+    """The key that `new_key` gave; None when it is none."""
     try:
-        if not file.exists():
-            _make(file)
-        key = base64.b64decode(file.read_bytes(), validate=False)
-    except OSError as error:
-        raise _unusable(file, (error.strerror or "unknown error").lower()) from None
+        key = base64.b64decode(text, validate=False)
     except binascii.Error:
-        raise _unusable(file, "it holds no key") from None
-    if len(key) != _KEY:
-        raise _unusable(file, "it holds no key")
-    return Cipher(key)
-
-
-def _make(file: Path) -> None:
-    """A new key, whole or not at all; the one that another process has made meanwhile is left as it is."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as made:
-            made.write(base64.b64encode(os.urandom(_KEY)) + b"\n")
-            made.flush()
-            os.fsync(made.fileno())
-        try:
-            file.hardlink_to(temporary)
-        except FileExistsError:
-            return
-        _sync(file.parent)
-    finally:
-        temporary.unlink()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unusable(file: Path, why: str) -> ConfigError:
-    return ConfigError([Problem("engine.key_file", f"the key file {file} cannot be used: {why}")])
+        return None
+    return key if len(key) == _KEY else None

@@ -50,6 +50,8 @@ class Database(Protocol):
 
     name: str
     """For messages: the path of the file."""
+    shared: bool
+    """Whether processes of other machines may use it as well."""
     errors: tuple[type[Exception], ...]
     """What its connections raise."""
 

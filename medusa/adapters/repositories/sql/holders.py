@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import threading
 import time
@@ -64,8 +65,7 @@ class Holders:
 
     def _register(self, connection: Connection) -> int:
         self._bury(connection)
-        row = connection.row("SELECT max(id) FROM holders")
-        number = (row[0] if row and row[0] else 0) + 1
+        number = 1 + secrets.randbelow(2**31 - 1)  # none is used again: one that is cut off may come back
         self._store.database.claim(number)
         registered = (number, os.getpid(), socket.gethostname(), time.time())
         connection.run("INSERT INTO holders (id, pid, host, since) VALUES (?, ?, ?, ?)", *registered)

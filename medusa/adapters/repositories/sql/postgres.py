@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import closing
 from typing import Any, Final
 
@@ -10,8 +9,10 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from medusa.adapters.repositories.sql.address import Address
 from medusa.adapters.repositories.sql.database import Row
 from medusa.adapters.repositories.sql.schema import migrate
+from medusa.adapters.repositories.sql.session import Session
 from medusa.domain.failures import ConfigError
 from medusa.domain.values import Problem
 
@@ -71,62 +72,55 @@ class PostgresConnection:
 
 
 class PostgresDatabase:
-    """Database on a PostgreSQL server. A holder lives as long as its connection does."""
+    """Database on a PostgreSQL server. A holder lives as long as its process's session does."""
 
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
+    shared = True
 
-    def __init__(self, dsn: str, schema: str = "medusa", patience_s: float = 10.0) -> None:
+    def __init__(self, url: str, schema: str = "medusa", patience_s: float = 10.0) -> None:
         """Make the schema if there is none, and bring its tables up to date.
 
-        `dsn`: a libpq connection string or URI. `patience_s`: how long others may hold the database before an operation
-        fails. Raises ConfigError when it cannot be reached or was written by a newer program.
+        `url`: a libpq connection URI. `patience_s`: how long others may hold the database before an operation fails.
+        Raises ConfigError when it cannot be reached or was written by a newer program.
         """
-        self._dsn = dsn
-        self._schema = schema
-        self._patience_s = patience_s
-        self._lock = threading.Lock()
         self.name = "the PostgreSQL database"
         try:
-            self._session = psycopg.connect(dsn, autocommit=True)
-        except psycopg.Error as error:
-            raise self._unusable(error) from None
-        self.name = f"the PostgreSQL database {self._session.info.dbname}"
+            self._address = Address(url)
+        except ValueError as error:
+            raise self._unusable(str(error)) from None
+        self.name = f"{self.name} {self._address.name}"
+        self._schema = schema
+        self._patience_s = patience_s
         try:
-            self._prepare()
+            self._session = Session(self._address, f"medusa holder {schema}")
+            try:
+                self._prepare()
+            except BaseException:
+                self._session.close()
+                raise
         except psycopg.Error as error:
-            self._session.close()
-            raise self._unusable(error) from None
-        except ConfigError:
-            self._session.close()
-            raise
+            raise self._unusable(" ".join(self._address.masked(str(error)).split())) from None
 
     def connect(self) -> PostgresConnection:
-        return PostgresConnection(self._dsn, self._schema, self._patience_s)
+        """A new one is asked for after a break: then the session may be gone as well, and is made anew."""
+        self._session.keep()
+        return PostgresConnection(self._address.conninfo, self._schema, self._patience_s)
 
     def claim(self, holder: int) -> None:
-        with self._lock:
-            self._session.execute(
-                "SELECT pg_advisory_lock(hashtext(%s), %s)", (f"medusa holder {self._schema}", holder)
-            )
+        self._session.claim(holder)
 
     def lives(self, holder: int) -> bool:
-        asked = (
-            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND classid = (hashtext(%s)::bigint & 4294967295)::oid AND objid = %s::oid AND objsubid = 2"
-        )
-        with self._lock:
-            found = self._session.execute(asked, (f"medusa holder {self._schema}", holder)).fetchone()
-        return found is not None
+        return self._session.lives(holder)
 
     def close(self) -> None:
         self._session.close()
 
     def _prepare(self) -> None:
         """Tables in one transaction, so that they are never half made."""
-        with self._session.transaction():
-            self._session.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_SPACE, self._schema))
-            self._session.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema)))
+        made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema))
+        with psycopg.connect(self._address.conninfo) as first:
+            first.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_SPACE, self._schema))
+            first.execute(made)
         with closing(self.connect()) as connection:
             connection.begin(write=True)
             try:
@@ -135,5 +129,5 @@ class PostgresDatabase:
             finally:
                 connection.rollback()
 
-    def _unusable(self, error: psycopg.Error) -> ConfigError:
-        return ConfigError([Problem("engine.database_url", f"{self.name} cannot be used: {error}")])
+    def _unusable(self, why: str) -> ConfigError:
+        return ConfigError([Problem("medusa.engine.database_url", f"{self.name} cannot be used: {why}")])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from pathlib import Path
 
-from medusa.adapters.repositories.sql import key
 from medusa.adapters.repositories.sql.changes import Changes, Wish
 from medusa.adapters.repositories.sql.holders import Holders
+from medusa.adapters.repositories.sql.key import KeyPlace, opened
 from medusa.adapters.repositories.sql.poll import Poll
 from medusa.adapters.repositories.sql.query import page, revisions
 from medusa.adapters.repositories.sql.retention import Retention, counted
@@ -28,13 +27,13 @@ class SqlRepository:
     def __init__(
         self,
         store: Store,
-        key_file: Path,
+        key: KeyPlace,
         *,
         keep_finished: int | None = 1000,
         keep_days: float | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`key_file`: the key for what gives access to accounts, made on first use.
+        """`key`: where the key for what gives access to accounts lies, which is made on first use.
 
         `keep_finished`, `keep_days`: past so many finished tasks, or so many days after its end, a task is dropped, the
         one that finished first before others; None keeps them. Raises ConfigError when the key is not the right one.
@@ -44,7 +43,8 @@ class SqlRepository:
         self._poll = Poll(store.database)
         self._watchers = Watchers(self._poll.changed)
         try:
-            self._rows = StepRows(store.write(lambda connection: key.opened(connection, key_file)))
+            shared = store.database.shared
+            self._rows = StepRows(store.write(lambda connection: opened(connection, key, shared=shared)))
         except BaseException:
             self.close()
             raise

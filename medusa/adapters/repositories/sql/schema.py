@@ -76,7 +76,7 @@ def migrate(connection: Connection, name: str, serial: str, bytes_: str) -> None
     version = row[0] if row else 0
     if version > len(MIGRATIONS):
         said = f"{name} was written by a newer Medusa (version {version} of its tables, known here: {len(MIGRATIONS)})"
-        raise ConfigError([Problem("engine.path", f"{said}: upgrade Medusa, or choose another path")])
+        raise ConfigError([Problem("medusa.engine", f"{said}: upgrade Medusa, or keep tasks elsewhere")])
     if version == len(MIGRATIONS):
         return
     for migration in MIGRATIONS[version:]:

@@ -66,6 +66,7 @@ class SqliteDatabase:
     """Database in one file, mode 0600, and a lock file beside it."""
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    shared = False
 
     def __init__(self, path: Path, patience_s: float = 10.0) -> None:
         """Make the file if there is none, and bring its tables up to date.
@@ -119,7 +120,7 @@ class SqliteDatabase:
             raise self._unusable("it is the database of another program")
 
     def _unusable(self, why: str) -> ConfigError:
-        return ConfigError([Problem("engine.path", f"{self.name} cannot be used: {why}")])
+        return ConfigError([Problem("medusa.engine.path", f"{self.name} cannot be used: {why}")])
 
 
 def in_transaction(connection: SqliteConnection, work: Callable[[], None]) -> None:

@@ -1,0 +1,64 @@
+"""A process's session on a PostgreSQL server: the locks in it show who lives, and end with it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import psycopg
+
+from medusa.adapters.repositories.sql.address import Address
+
+_LIVES = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid = (hashtext(%s)::bigint & 4294967295)::oid AND objid = %s::oid AND objsubid = 2"
+)
+
+
+class Session:
+    """Advisory locks that are held until it is closed; after a break they are taken anew."""
+
+    def __init__(self, address: Address, space: str) -> None:
+        """`space`: apart from the locks of everything else. Raises psycopg.Error."""
+        self._address = address
+        self._space = space
+        self._lock = threading.Lock()
+        self._claimed: list[int] = []
+        self._connection = self._opened()
+
+    def claim(self, holder: int) -> None:
+        """Hold the lock of this holder, which nobody else claims."""
+        with self._lock:
+            self._claim(self._alive(), holder)
+            self._claimed.append(holder)
+
+    def lives(self, holder: int) -> bool:
+        """Whether another session has claimed this holder."""
+        with self._lock:
+            return self._alive().execute(_LIVES, (self._space, holder)).fetchone() is not None
+
+    def keep(self) -> None:
+        """Make it anew if the server has dropped it. Raises psycopg.Error."""
+        with self._lock:
+            self._alive()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _opened(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(self._address.conninfo, autocommit=True)
+
+    def _alive(self) -> psycopg.Connection[Any]:
+        """The connection, or a new one if the server has dropped it: a task that was taken over meanwhile is fenced."""
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            self._connection.close()
+            self._connection = self._opened()
+            for holder in self._claimed:
+                self._claim(self._connection, holder)
+        return self._connection
+
+    def _claim(self, connection: psycopg.Connection[Any], holder: int) -> None:
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s), %s)", (self._space, holder))
