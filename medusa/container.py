@@ -105,6 +105,10 @@ def _retry(settings: Settings) -> dict[str, RetryPolicy]:
     return {key: target.retry for key, target in settings.targets.items()}
 
 
+def _limits(settings: Settings) -> dict[str, int | None]:
+    return {key: target.concurrency for key, target in settings.targets.items()}
+
+
 def _throttle(settings: Settings, accounts: AccountsPort) -> Throttle:
     tables = {key: target.bandwidth for key, target in settings.targets.items()}
     return Throttle({**tables, EVERY_TARGET: settings.bandwidth}, accounts.throttles)
@@ -140,7 +144,9 @@ class Container(containers.DeclarativeContainer):
         retry=providers.Callable(_retry, settings),
         throttle=throttle,
     )
-    workers = providers.Factory(Workers, bulk=settings.provided.concurrency)
+    workers = providers.Factory(
+        Workers, bulk=settings.provided.concurrency, limits=providers.Callable(_limits, settings)
+    )
     runner = providers.Factory(TaskRunner, ports, workers)
     engine = providers.Singleton(LocalEngine, runner.provider)
 

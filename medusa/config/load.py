@@ -86,12 +86,12 @@ class _Loading:
         if not isinstance(block, Mapping):
             self._problem(key, f"must be an object, not {kind_of(block)}")
             return None
-        aside = ("platform", *_ASIDE)
+        aside = ("platform", "concurrency", *_ASIDE)
         rest = {name: item for name, item in block.items() if name not in aside}
         account = self._build(platform.account, rest, key, aside=aside)
         display = platform.display if key == platform.name else f"{platform.display} ({key})"
         target, bandwidth = Target(key, platform.name, display), self._bandwidth(block, key)
-        return TargetSettings(target, account, self._retry(block, key, retry), bandwidth)
+        return TargetSettings(target, account, self._retry(block, key, retry), bandwidth, self._concurrency(block, key))
 
     def _platform_of(self, key: str, block: object) -> Platform | None:
         said = block.get("platform") if isinstance(block, Mapping) else None
@@ -133,6 +133,14 @@ class _Loading:
         table, problems = timetable(block["bandwidth"], f"{path}.bandwidth")
         self._problems += problems
         return table
+
+    def _concurrency(self, block: Json, path: str) -> int | None:
+        given = block.get("concurrency")
+        if given is None or (isinstance(given, int) and not isinstance(given, bool)):
+            self._judge_numbers(path, {"concurrency": given})
+            return given
+        self._problem(f"{path}.concurrency", "must be a whole number")
+        return None
 
     def _build(self, kind: type, block: Json, path: str, aside: tuple[str, ...] = ()) -> Any:
         built, problems = build(kind, block, path, self._base, aside)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ConfigDict, create_model
 
@@ -16,6 +16,12 @@ from medusa.domain.policy import RetryPolicy
 _RULES = ConfigDict(use_attribute_docstrings=True)
 """pydantic hands the rules of a model down to the plain dataclasses in it."""
 
+_CONCURRENCY: Final = {
+    "description": "How many of its uploads run at once, and how many of its other calls.",
+    "type": ["integer", "null"],
+    "minimum": 1,
+}
+
 
 def schema(platforms: Mapping[str, Platform]) -> dict[str, Any]:
     """The schema (draft 2020-12). A target named after its platform, or any name with a "platform" key."""
@@ -25,7 +31,8 @@ def schema(platforms: Mapping[str, Platform]) -> dict[str, Any]:
         "description": "How to try again; false: never. Keys that are left out keep their defaults.",
         "anyOf": [{"type": "boolean"}, definitions.pop("retry")],
     }
-    own = _with(definitions.pop(OWN_KEY), retry=retry, bandwidth=SCHEMA)
+    shared = {"retry": retry, "bandwidth": SCHEMA}
+    own = _with(definitions.pop(OWN_KEY), **shared)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "medusa_config.json",
@@ -34,7 +41,7 @@ def schema(platforms: Mapping[str, Platform]) -> dict[str, Any]:
         "properties": {
             OWN_KEY: {**own, "description": "Medusa's own settings."},
             **{
-                name: _with(definitions[name], platform={"const": name}, retry=retry, bandwidth=SCHEMA)
+                name: _with(definitions[name], platform={"const": name}, concurrency=_CONCURRENCY, **shared)
                 for name in kinds
             },
         },

@@ -23,6 +23,8 @@ class TargetSettings:
     retry: RetryPolicy
     bandwidth: Timetable = field(default_factory=Timetable)
     """How fast to send to it."""
+    concurrency: int | None = None
+    """How many of its uploads run at once, and how many of its other calls; None: three quarters of all."""
 
 
 @dataclass(frozen=True, slots=True)

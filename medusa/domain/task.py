@@ -260,7 +260,7 @@ def _message(task: Task) -> str:
         return "Stopping..."
     if task.paused:
         return "Pausing..." if running else "Paused"
-    moving = [step for step in running if step.wait_until is None or not step.note]
+    moving = [step for step in running if not step.note]
     waits = [step.note for step in running if step not in moving]
     if waits and not moving:
         return "; ".join(dict.fromkeys(waits))

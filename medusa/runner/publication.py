@@ -31,11 +31,18 @@ async def publish(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
         receipt = await _looked_for(life, publisher, cause)  # a verdict may not outlast the wait before this line
         if receipt is not None:
             return receipt
-        _raise_if_called_off(life, cause)
-        _raise_if_expired(life, spec, made)
-        sent = await _send(life, publisher, spec, made)
+        found_at = life.now()
+        async with life.turn() as waited:
+            if waited and _is_stale(life, found_at):
+                continue
+            _raise_if_called_off(life, cause)
+            _raise_if_expired(life, spec, made)
+            sent = await _send(life, publisher, spec, made)
         if isinstance(sent, Receipt):
             return sent
+        if isinstance(sent, LookAgain):
+            await life.pause(life.now() + sent.after_s, sent.note)
+            sent = _NOT_SHOWN
         receipt = await _looked_for(life, publisher, cause := sent)
         if receipt is not None:
             return receipt
@@ -52,6 +59,11 @@ async def _looked_for(life: StepLife, publisher: PublisherPort, cause: Failure |
     if found is Verdict.ABSENT:
         await life.change(pipeline.unsent(life.step))
     return None
+
+
+def _is_stale(life: StepLife, found_at: float) -> bool:
+    """Whether what was found out before may no longer hold, now that there is a thread."""
+    return life.held_back or (life.step.intent is not None and life.now() - found_at > life.ports.send_within_s)
 
 
 def _raise_if_called_off(life: StepLife, cause: Failure | None) -> None:
@@ -96,12 +108,12 @@ async def _intended(life: StepLife, publisher: PublisherPort, spec: StepSpec, ma
 
 async def _send(
     life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt]
-) -> Receipt | Failure:
+) -> Receipt | LookAgain | Failure:
     """Send once. A failure without effect takes back the intent, unless an earlier send of it may have had one."""
     first = life.step.intent is None
     intent = await _intended(life, publisher, spec, made)
     try:
-        sent = await life.once(partial(_sent, publisher, intent), visible=True)
+        return await life.call(partial(_sent, publisher, intent), visible=True)
     except PlatformError as error:
         life.heed(error.failure)
         if error.failure.no_effect and first:
@@ -109,10 +121,6 @@ async def _send(
         else:
             _log.info("step %s was sent and its reply was lost: looking for it", life.step.name)
         return error.failure
-    if isinstance(sent, LookAgain):
-        await life.pause(life.now() + sent.after_s, sent.note)
-        return _NOT_SHOWN
-    return sent
 
 
 def _sent(publisher: PublisherPort, intent: Intent, call: Call) -> Receipt | LookAgain:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -48,6 +48,7 @@ class StepLife:
         self._stop = asyncio.Event()
         self._called_off = False
         self._call: RunnerCall | None = None
+        self._call_off_turn: Callable[[], None] = _nothing
         self._renewed = False
         self._pace: Pace | None = None
         self._look_again: asyncio.TimerHandle | None = None
@@ -79,6 +80,10 @@ class StepLife:
         return self.step.target
 
     @property
+    def _display(self) -> str:
+        return self.ports.adapters.target(self.target).display
+
+    @property
     def policy(self) -> RetryPolicy:
         return self.ports.retry.get(self.target, RetryPolicy())
 
@@ -105,6 +110,8 @@ class StepLife:
         if self.may_be_out and not at_once:
             return
         self._stop.set()
+        if not self.may_be_out:
+            self._call_off_turn()
         if self._call is not None:
             self._call.cancel()
             self._limit_last_block()
@@ -124,19 +131,51 @@ class StepLife:
 
     # ------------------------------------------------------------ calls
 
+    @asynccontextmanager
+    async def turn(self, *, bulk: bool = False) -> AsyncIterator[bool]:
+        """A thread for one call, once it is this task's turn, and whether it had to wait for it.
+
+        Raises Stopped when the step is stopped before. What follows up on something that may be out, or ends the task,
+        goes before all else.
+        """
+        urgent = self.may_be_out or self.stopping or self.step.ended
+        turn = self._workers.ask(self.task_id, self.step.target or "", bulk=bulk, urgent=urgent)
+        self._call_off_turn = partial(self._workers.call_off, turn, bulk=bulk)
+        try:
+            waits = not turn.granted.done()
+            if waits and bulk:
+                await self.change(replace(self.step, note=f"{self._display} waits for its turn"))
+            if not await turn.granted:
+                raise Stopped
+            if waits and bulk:
+                await self.change(replace(self.step, note=""))
+            self.raise_if_stopped()
+            yield waits
+        finally:
+            self._call_off_turn = _nothing
+            self._workers.give_back(turn, bulk=bulk)
+
     async def work(self, work: Callable[[], T]) -> T:
         """`work` in a thread, outside of any platform."""
         self.raise_if_stopped()
-        return await self._workers.run(work)
+        async with self.turn():
+            return await self._workers.run(work)
 
-    async def once(self, work: Callable[[Call], T], *, media: Media | None = None, visible: bool = False) -> T:
-        """One call of the adapter, in a thread that has ended when this returns or raises.
+    async def once(self, work: Callable[[Call], T], *, media: Media | None = None) -> T:
+        """One call of the adapter, when it is its turn and no limit holds it back.
 
-        A `visible` one is neither held back, since its intent is saved already, nor cut.
+        The call's thread has ended when this returns or raises.
         """
-        if not visible and not self.step.ended:
-            await self.hold()
-            self.raise_if_stopped()
+        while True:
+            if not self.step.ended:
+                await self.hold()
+                self.raise_if_stopped()
+            async with self.turn(bulk=media is not None) as waited:
+                if self.step.ended or not (waited and self.held_back):
+                    return await self.call(work, media)
+
+    async def call(self, work: Callable[[Call], T], media: Media | None = None, *, visible: bool = False) -> T:
+        """One call of the adapter in a turn that one has. A `visible` one is not cut."""
         call = RunnerCall(self, media, preemptible=not (visible or self.may_be_out))
         self._call = call
         if media:
@@ -215,13 +254,19 @@ class StepLife:
 
         What may be out already is not left in doubt for that: it waits however long it takes.
         """
-        while self.step.target and not self.stopping and (until := self._held_until()) > self.now():
+        while self.step.target and not self.stopping and (until := self._held_until) > self.now():
             if self.may_be_out:
                 await self.pause(until, self._told("is rate limited", until))
             else:
                 await self._wait_or_raise(_limited(until))
             await self.change(pipeline.awaited(self.step))
 
+    @property
+    def held_back(self) -> bool:
+        """Whether a limit holds back this step now; none does once it is stopped."""
+        return bool(self.step.target) and not self.stopping and self._held_until > self.now()
+
+    @property
     def _held_until(self) -> float:
         scopes = self.ports.adapters.scopes(self.target)
         return self.ports.accounts.blocked_until((*scopes, *map(self._narrowed, scopes)))
@@ -252,10 +297,9 @@ class StepLife:
 
     def _told(self, what: str, until: float) -> str:
         """For example "YouTube is rate limited, next try at 14:05:10", with the day if that is another one."""
-        display = self.ports.adapters.target(self.target).display
         at, today = datetime.fromtimestamp(until), datetime.fromtimestamp(self.now()).date()
         day = "" if at.date() == today else f"{at:%Y-%m-%d} "
-        return f"{display} {what}, next try at {day}{at:%H:%M:%S}"
+        return f"{self._display} {what}, next try at {day}{at:%H:%M:%S}"
 
     # ------------------------------------------------------------ what a call tells, from the adapter's thread
 
@@ -324,3 +368,7 @@ def _limited(until: float) -> Failure:
     """What an earlier call was told, of this task or of another one."""
     said = f"it is rate limited until {datetime.fromtimestamp(until):%Y-%m-%d %H:%M:%S}"
     return Failure(FailureKind.RATE_LIMITED, said, "rate limited", no_effect=True, not_before=until)
+
+
+def _nothing() -> None:
+    """No turn is waited for."""

@@ -1,4 +1,4 @@
-"""Threads of our own for adapters' calls.
+"""Threads of our own for adapters' calls, and whose turn it is to use one.
 
 Not asyncio.to_thread: its pool is small, shared with the host program, and refuses work once the main thread has ended.
 All threads are started with the pool, while the interpreter lives: at its exit none can be started any more.
@@ -9,21 +9,52 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
+
+from medusa.runner.turns import Turn, Turns
 
 T = TypeVar("T")
 _Work = Callable[[], None]
 
 
 class Workers:
-    """Two pools: `bulk` threads carry uploads, `calls` threads everything short, so that uploads never starve posts."""
+    """Two pools: `bulk` threads carry uploads, `calls` threads everything short, so that uploads never starve posts.
 
-    def __init__(self, bulk: int = 8, calls: int = 8) -> None:
+    In both of them tasks take turns. One of several targets has at most three quarters of the threads, so that a
+    platform whose calls hang holds up no other.
+    """
+
+    def __init__(self, bulk: int = 8, calls: int = 8, limits: Mapping[str, int | None] | None = None) -> None:
+        """`limits`: each target, and how many turns it has at most in each pool; None: its share."""
+        self._limits = limits or {}
+        self._bulk_turns = Turns(bulk, lambda target: self._most(target, bulk))
+        self._call_turns = Turns(calls, lambda target: self._most(target, calls))
         self._bulk: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._calls: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._threads = [self._start(self._bulk, f"medusa-bulk-{n}") for n in range(bulk)]
         self._threads += [self._start(self._calls, f"medusa-call-{n}") for n in range(calls)]
+
+    def ask(self, task: str, target: str, *, bulk: bool = False, urgent: bool = False) -> Turn:
+        """A turn in one of the pools; who has one calls `run`, once, and gives it back."""
+        return self._turns(bulk).ask(task, target, urgent=urgent)
+
+    def call_off(self, turn: Turn, *, bulk: bool = False) -> None:
+        """Wait no longer for this turn."""
+        self._turns(bulk).call_off(turn)
+
+    def give_back(self, turn: Turn, *, bulk: bool = False) -> None:
+        """The turn is over, or no longer wanted."""
+        self._turns(bulk).give_back(turn)
+
+    def _turns(self, bulk: bool) -> Turns:
+        return self._bulk_turns if bulk else self._call_turns
+
+    def _most(self, target: str, slots: int) -> int:
+        limit = self._limits.get(target)
+        if limit is not None:
+            return min(limit, slots)
+        return slots if len(self._limits) < 2 else max(1, slots * 3 // 4)
 
     async def run(self, work: Callable[[], T], *, bulk: bool = False) -> T:
         """The result of `work`, done in a thread; what it raises is raised here. Not ended by cancelling."""

@@ -210,6 +210,11 @@ def test_a_targets_retry_refines_the_general_one(general: Any, own: Any, expecte
     assert load(source, PLATFORMS).targets["page"].retry == expected
 
 
+def test_a_target_may_have_a_concurrency_of_its_own() -> None:
+    found = load({"page": {**PAGE, "concurrency": 2}, "tube": TUBE}, PLATFORMS).targets
+    assert (found["page"].concurrency, found["tube"].concurrency) == (2, None)
+
+
 # ---------------------------------------------------------------- what is refused
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -246,6 +251,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "page.access_token: holds a line break or another character that cannot be printed",
     ),
     ({"page": {**PAGE, "retry": 3}}, "page.retry: must be false or an object, not a number"),
+    ({"page": {**PAGE, "concurrency": 0}}, "page.concurrency: must be 1 or more"),
+    ({"page": {**PAGE, "concurrency": "many"}}, "page.concurrency: must be a whole number"),
+    ({"page": {**PAGE, "concurrency": True}}, "page.concurrency: must be a whole number"),
     ({"page": {**PAGE, "retry": {"attempts": 0}}}, "page.retry.attempts: must be 1 or more"),
     ({"page": {**PAGE, "retry": {"attempt": 2}}}, "page.retry.attempt: unknown key; did you mean attempts?"),
     ({"tube": {"credentials_file": 3}}, "tube.credentials_file: must be text in quotes"),

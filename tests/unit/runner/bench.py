@@ -135,10 +135,12 @@ class Bench:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     ready: Ready = field(default_factory=Ready)
     platform: FakePlatform = field(default_factory=FakePlatform)
+    threads: int = 3
+    """Of uploads, and as many of other calls."""
 
     def __post_init__(self) -> None:
         self.loop = JumpingLoop()
-        self.workers = CountedWorkers(bulk=3, calls=3)
+        self.workers = CountedWorkers(bulk=self.threads, calls=self.threads)
         self.repository = MemoryRepository(now=self.now)
         self.accounts = FileAccounts()
         self.probe = Probe()

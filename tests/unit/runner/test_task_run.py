@@ -93,6 +93,80 @@ async def _while_held(bench: Bench, task: Task, held: Held, *, then: Any = None)
     return await run
 
 
+async def _until_queued(bench: Bench, task: Task) -> None:
+    while "waits for its turn" not in bench.repository.get(task.id).message:  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(0)
+
+
+def test_who_waits_for_a_thread_says_so_and_leaves_at_once_when_stopped(bench_of: BenchOf) -> None:
+    bench = bench_of(threads=1)
+    held = bench.platform.hold("session.bytes")
+    first, second = bench.task(VIDEO), bench.task(VIDEO)
+
+    async def both() -> tuple[Task, Task]:
+        contexts: list[Any] = []
+        running = asyncio.ensure_future(bench.carry(first))
+        await asyncio.to_thread(held.arrived.wait)
+        waiting = asyncio.ensure_future(bench.carry(second, contexts))
+        await _until_queued(bench, second)
+        bench.repository.ask_cancel(second.id)
+        contexts[0].wake()
+        cancelled = await waiting
+        held.release()
+        return await running, cancelled
+
+    done, cancelled = bench.run(both())
+    assert done.status is TaskStatus.COMPLETED
+    assert step(cancelled, "video").state is StepState.STOPPED
+    assert len(bench.platform.videos) == 1
+
+
+def test_a_post_that_waited_long_for_a_thread_is_not_too_late(bench_of: BenchOf) -> None:
+    """Its time to be sent begins when there is a thread, and so does that of every call."""
+    bench = bench_of(threads=1)
+    held = bench.platform.hold("post.create")
+    first, second = bench.task(POST, media=False), bench.task(POST, media=False)
+
+    async def both() -> tuple[Task, Task]:
+        running = asyncio.ensure_future(bench.carry(first))
+        await asyncio.to_thread(held.arrived.wait)
+        waiting = asyncio.ensure_future(bench.carry(second))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        bench.loop.move(bench.ports.send_within_s + 1.0)
+        held.release()
+        return await running, await waiting
+
+    assert [task.status for task in bench.run(both())] == [TaskStatus.COMPLETED] * 2
+    assert [step(task, "post").attempt for task in (bench.repository.get(second.id),)] == [1]
+    assert len(bench.platform.posts) == 2
+
+
+def test_a_limit_that_comes_up_meanwhile_holds_back_who_waited_for_a_thread(bench_of: BenchOf) -> None:
+    bench = bench_of(threads=1)
+    held = bench.platform.hold("session.bytes")
+    later = Failure(
+        FailureKind.RATE_LIMITED, "slow down", "429", True, not_before=bench.now() + 60.0, scope="fake:studio"
+    )
+    bench.platform.fail("session.bytes", later)
+    first, second = bench.task(VIDEO), bench.task(VIDEO)
+
+    async def both() -> list[Task]:
+        running = asyncio.ensure_future(bench.carry(first))
+        await asyncio.to_thread(held.arrived.wait)
+        waiting = asyncio.ensure_future(bench.carry(second))
+        await _until_queued(bench, second)
+        before = len(bench.platform.exchanges)
+        held.release()
+        for task in (first, second):
+            while "rate limited" not in bench.repository.get(task.id).message:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0)
+        assert bench.platform.exchanges[before:].count("session.bytes") == 1, "only who met the limit has asked"
+        return [await running, await waiting]
+
+    assert [task.status for task in bench.run(both())] == [TaskStatus.COMPLETED] * 2
+
+
 def test_a_cancelled_upload_is_cut_and_cleared_away(bench: Bench) -> None:
     held = bench.platform.hold("session.bytes", skip=1)
     done = bench.run(_while_held(bench, task := bench.task(VIDEO), held))
