@@ -14,7 +14,7 @@ from dependency_injector import containers, providers
 
 from medusa.adapters.accounts import FileAccounts
 from medusa.adapters.engines.local import LocalEngine
-from medusa.adapters.http import Http
+from medusa.adapters.http import Http, Timeouts
 from medusa.adapters.probe import MediaProbe
 from medusa.adapters.registry import ALL
 from medusa.adapters.repositories.memory import MemoryRepository
@@ -101,6 +101,10 @@ def _extra(name: str, setting: str) -> Iterator[None]:
         raise ConfigError([Problem(f"medusa.engine.{setting}", says)]) from None
 
 
+def _http(settings: Settings) -> Http:
+    return Http(Timeouts(stall_s=settings.stall_s))
+
+
 def _retry(settings: Settings) -> dict[str, RetryPolicy]:
     return {key: target.retry for key, target in settings.targets.items()}
 
@@ -128,7 +132,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     media_roots = providers.Dependency(instance_of=tuple, default=())
     """Absolute folders; without any, media may lie anywhere."""
-    http = providers.Singleton(Http)
+    http = providers.Singleton(_http, settings)
     kept = providers.Singleton(_kept, settings)
     accounts = providers.Singleton(attrgetter("accounts"), kept)
     probe = providers.Singleton(MediaProbe, media_roots)

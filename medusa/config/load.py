@@ -22,7 +22,7 @@ from medusa.domain.values import Json, Problem
 OWN_KEY: Final = "medusa"
 """The reserved key with Medusa's own settings."""
 _AT_LEAST_ONE: Final = frozenset(
-    {"attempts", "concurrency", "keep_tasks", "message_bytes", "metadata_bytes", "streams", "tasks"}
+    {"attempts", "concurrency", "keep_tasks", "message_bytes", "metadata_bytes", "stall_s", "streams", "tasks"}
 )
 _ASIDE: Final = ("retry", "bandwidth")
 """Keys of Medusa's own block and of every target's whose shape is no dataclass."""

@@ -70,6 +70,8 @@ class Own:
     """Who runs the tasks."""
     concurrency: int = 8
     """How many uploads run at once, over all tasks."""
+    stall_s: float = 20.0
+    """After so many seconds in which nothing moves, a connection is cut, and the upload goes on over a new one."""
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     """medusad: where it listens and who gets in."""
 

@@ -51,14 +51,14 @@ def sent_by(request: pytest.FixtureRequest) -> Callable[[str], bool]:
 
 @pytest.fixture
 def http(sent_by: Callable[[str], bool]) -> Iterator[Http]:
-    sender = Http(Timeouts(connect_s=WITHIN_S, idle_s=WITHIN_S, reply_s=WITHIN_S), sent_by)
+    sender = Http(Timeouts(connect_s=WITHIN_S, stall_s=WITHIN_S, idle_s=WITHIN_S, reply_s=WITHIN_S), sent_by)
     yield sender
     sender.close()
 
 
 @pytest.fixture
 def hasty(sent_by: Callable[[str], bool]) -> Iterator[Http]:
-    sender = Http(Timeouts(connect_s=0.3, idle_s=0.3, reply_s=0.3), sent_by)
+    sender = Http(Timeouts(connect_s=0.3, stall_s=0.3, idle_s=0.3, reply_s=0.3), sent_by)
     yield sender
     sender.close()
 

@@ -26,7 +26,7 @@ WHOLE = 10**9
 
 @pytest.fixture
 def http() -> Iterator[Http]:
-    sender = Http(Timeouts(connect_s=WITHIN_S, idle_s=WITHIN_S, reply_s=WITHIN_S))
+    sender = Http(Timeouts(connect_s=WITHIN_S, stall_s=WITHIN_S, idle_s=WITHIN_S, reply_s=WITHIN_S))
     yield sender
     sender.close()
 

@@ -82,7 +82,7 @@ class Conversation:
             rest = rest[self._line.send(rest) :]
             self._watch.in_hand = len(rest)
             listening = READABLE if self._response is None else 0
-            seen = self._line.sees(listening | WRITABLE if rest else listening, self._timeouts.idle_s if rest else 0)
+            seen = self._line.sees(listening | WRITABLE if rest else listening, self._timeouts.stall_s if rest else 0)
             if rest and not seen:
                 raise TimeoutError
             if seen & listening and self._refused():

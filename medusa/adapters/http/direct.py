@@ -43,7 +43,7 @@ class DirectSender:
 
     def _line(self, origin: Origin, request: Request, watch: Watch) -> Line:
         kept = None if request.fresh else self._lines.take(origin)
-        return kept or connect(origin, self._timeouts.connect_s, watch)
+        return kept or connect(origin, self._timeouts, watch)
 
 
 def _origin(url: str) -> Origin:

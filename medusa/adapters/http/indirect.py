@@ -130,13 +130,12 @@ else:
 class _Watched(_Connection):
     """Mixed into urllib3's connections: tells the watch which socket is in use, and when a request's bytes begin."""
 
-    idle_s = 60.0
+    timeouts = Timeouts()
     _connecting = False
 
     def _new_conn(self) -> socket.socket:
-        timeout = self.timeout if isinstance(self.timeout, int | float) else None
         try:
-            return dial(self._dns_host.strip("[]"), self.port or 0, timeout, _current.watch)
+            return dial(self._dns_host.strip("[]"), self.port or 0, self.timeouts, _current.watch)
         except OSError as error:  # urllib3 takes a bare EPIPE for one of sending
             raise urllib3.exceptions.NewConnectionError(self, "no connection") from error
 
@@ -155,7 +154,7 @@ class _Watched(_Connection):
             self.connect()
         if _current.watch:
             _current.watch.begin(self.sock)
-        self.sock.settimeout(self.idle_s)  # until a reply is awaited, urllib3 leaves the connect timeout on it
+        self.sock.settimeout(self.timeouts.stall_s)  # urllib3 leaves the connect timeout on it meanwhile
         super().send(block)
 
 
@@ -176,9 +175,9 @@ class _Transport(HTTPAdapter):
         return manager
 
     def _use_ours(self, manager: Any) -> None:
-        idle = {"idle_s": self._timeouts.idle_s}
-        plain = type("_Plain", (_Watched, HTTPConnection), idle)
-        secure = type("_Secure", (_Watched, HTTPSConnection), idle)
+        ours = {"timeouts": self._timeouts}
+        plain = type("_Plain", (_Watched, HTTPConnection), ours)
+        secure = type("_Secure", (_Watched, HTTPSConnection), ours)
         manager.pool_classes_by_scheme = {
             "http": type("_PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
             "https": type("_SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),

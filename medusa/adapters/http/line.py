@@ -10,6 +10,7 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import NamedTuple
 
+from medusa.adapters.http.message import Timeouts
 from medusa.adapters.http.tls import Plain, Tls
 from medusa.adapters.http.trust import tls_context
 from medusa.adapters.http.watch import Watch, dial
@@ -89,16 +90,16 @@ class Line:
         self.sock.close()
 
 
-def connect(origin: Origin, timeout_s: float, watch: Watch) -> Line:
+def connect(origin: Origin, timeouts: Timeouts, watch: Watch) -> Line:
     """A new line. Raises OSError, or Stopped when the call is cancelled."""
     context = None if origin.trusted is None else tls_context(origin.trusted)
-    sock = dial(origin.host, origin.port, timeout_s, watch)
+    sock = dial(origin.host, origin.port, timeouts, watch)
     try:
         if context is None:
             return Line(sock, Plain())
         tls = Tls(context, origin.host)
         line = Line(sock, tls)
-        line.shake_hands(tls, timeout_s)
+        line.shake_hands(tls, timeouts.connect_s)
         return line
     except BaseException:
         sock.close()

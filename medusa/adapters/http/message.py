@@ -23,10 +23,13 @@ _MARKUP = re.compile(r"(?is)<(style|script)\b.*?(</\1>|\Z)|<[^>]*(>|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. A send that moves nothing for `idle_s` ends, and so does a wait for a reply."""
+    """Seconds."""
 
     connect_s: float = 10.0
+    stall_s: float = 20.0
+    """A send of which nothing moves, or is acknowledged, for so long ends: so does one over a line that has died."""
     idle_s: float = 60.0
+    """A wait for a reply of which nothing comes for so long ends."""
     reply_s: float = 120.0
     """For reading a whole reply, however slowly it trickles in."""
 
