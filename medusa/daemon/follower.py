@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, Protocol
 
 from medusa.domain.failures import MedusaError, TaskNotFound
@@ -26,11 +26,11 @@ class Tasks(Protocol):
 
     def changes(self) -> ChangesPort: ...
 
-    def revisions(self, task_ids: Iterable[str], newest: int = 0) -> dict[str, int]: ...
+    def revisions(self, task_ids: Collection[str], newest: int = 0) -> dict[str, int]: ...
 
     def get_task(self, task_id: str) -> Task: ...
 
-    def list_tasks(self, limit: int, *, status: TaskStatus) -> tuple[Task, ...]: ...
+    def list_tasks(self, limit: int = 100, *, status: TaskStatus | None = None) -> tuple[Task, ...]: ...
 
 
 Told = Callable[[Task | None, Task], None]
@@ -72,8 +72,8 @@ class Follower:
     def close(self) -> None:
         """Tell of what has changed up to now, and then of nothing more."""
         self._closed.set()
-        self._thread.join(2 * TICK_S)
         self._changes.close()
+        self._thread.join()
 
     def _follow(self) -> None:
         self._carefully(self._survey)

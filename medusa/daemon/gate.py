@@ -14,9 +14,9 @@ import grpc
 from grpc import aio
 
 from medusa.config import DaemonSettings
-from medusa.daemon.errors import Refused, exhausted
+from medusa.daemon.errors import Refused, exhausted, unavailable
 from medusa.daemon.failures import FREE, FailedAttempts, network
-from medusa.daemon.scopes import LOCAL, Caller, Scope, needed
+from medusa.daemon.scopes import BEGINS, LOCAL, Caller, Scope, needed
 from medusa.daemon.tokens import holder
 
 CALLER: ContextVar[Caller] = ContextVar("CALLER", default=LOCAL)
@@ -35,10 +35,15 @@ class Gate:
         self._now = now
         self._failed = FailedAttempts()
         self._open: Counter[str] = Counter()
+        self._draining = False
 
     def reload(self, settings: DaemonSettings) -> None:
         """From now on these hold."""
         self._settings = settings
+
+    def drain(self) -> None:
+        """From now on nobody begins new work."""
+        self._draining = True
 
     @contextmanager
     def admitted(self, method: str, context: Context) -> Iterator[None]:
@@ -52,6 +57,8 @@ class Gate:
             _log.warning("%s of %s refused: it has the scope %s", method, caller.name, caller.scope.name.lower())
             says = f"this needs the scope {needs.name.lower()}"
             raise Refused(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", says)
+        if self._draining and method in BEGINS:
+            raise unavailable("SHUTTING_DOWN", "the daemon is shutting down")
         with self._counted(caller):
             CALLER.set(caller)
             yield

@@ -9,7 +9,7 @@ from typing import Any, Final
 from medusa.daemon.convert import plain
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import InvalidRequest
-from medusa.domain.task import TaskStatus
+from medusa.domain.task import TaskFilter, TaskStatus
 from medusa.domain.values import Problem
 
 KEY_LENGTH: Final = 255
@@ -79,12 +79,9 @@ def page_size(request: pb.ListTasksRequest) -> int:
     return request.page_size or PAGE
 
 
-def wanted(chosen: pb.TaskFilter) -> dict[str, Any]:
-    """The filter of `MedusaCore.list_tasks`. Raises InvalidRequest."""
+def task_filter(chosen: pb.TaskFilter) -> TaskFilter:
+    """Which tasks are asked for. Raises InvalidRequest."""
     if chosen.state not in (pb.TASK_STATE_UNSPECIFIED, *STATUSES):
         raise InvalidRequest([Problem("filter.state", "is no state that is known here")])
-    return {
-        "status": STATUSES.get(chosen.state),
-        "target": chosen.target or None,
-        "since": chosen.created_since.ToMicroseconds() / 1e6 if chosen.HasField("created_since") else None,
-    }
+    since = chosen.created_since.ToMicroseconds() / 1e6 if chosen.HasField("created_since") else None
+    return TaskFilter(STATUSES.get(chosen.state), chosen.target or None, since)

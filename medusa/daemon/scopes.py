@@ -57,6 +57,12 @@ SCOPES: Final = {
 }
 
 
+BEGINS: Final = frozenset(
+    f"{SERVICE}{name}" for name in ("Publish", "Validate", "UnpauseTask", "RetryTask", "ResolveTask", "UploadMedia")
+)
+"""Methods that begin work, which a daemon that shuts down leaves to the next one."""
+
+
 def needed(method: str) -> Scope:
     """The scope that a method's full name asks for; of one that is not listed, the highest."""
     return SCOPES.get(method, Scope.ADMIN)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from grpc import aio
+from grpc_health.v1 import health
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
 
 from medusa.config import BoundSettings
 from medusa.core import MedusaCore
+from medusa.daemon.follower import Follower, Told
 from medusa.daemon.gate import Gate
 from medusa.daemon.interceptor import CallInterceptor
 from medusa.daemon.pb.medusa_pb2_grpc import add_MedusaServiceServicer_to_server
@@ -22,14 +29,57 @@ OPTIONS: Final = (
     ("grpc.server.max_pending_requests_hard_limit", MANY),
 )
 THREADS: Final = 16
+GRACE_S: Final = 1.0
+"""What is being answered when the server stops gets so long."""
+SERVICE: Final = "medusa.v1.MedusaService"
 
 
-def server(core: MedusaCore, gate: Gate, bounds: BoundSettings) -> aio.Server:
-    """A server that answers for `core` to whom `gate` lets in; it listens nowhere yet."""
-    served = aio.server(interceptors=(CallInterceptor(gate),), options=(*OPTIONS, *_bounded(bounds)))
-    aside = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-rpc")
-    add_MedusaServiceServicer_to_server(Servicer(core, aside), served)  # type: ignore[abstract]
-    return served
+class Server:
+    """The gRPC server around a core, which can be exchanged. Belongs to the event loop in which it was made."""
+
+    def __init__(self, core: MedusaCore, gate: Gate, bounds: BoundSettings, observers: Iterable[Told] = ()) -> None:
+        """`gate` says who gets in; `observers` are told of each change of a task, in a thread. Listens nowhere yet."""
+        self._gate = gate
+        self._aside = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-rpc")
+        self._servicer = Servicer(core, self._aside)  # type: ignore[abstract]
+        self.feed = self._servicer.feed
+        self._follower = Follower(core, (self.feed.tell, *observers), self.feed.drop, self.feed.watched)
+        self._health = health.aio.HealthServicer()
+        self.grpc = aio.server(interceptors=(CallInterceptor(gate),), options=(*OPTIONS, *_bounded(bounds)))
+        add_MedusaServiceServicer_to_server(self._servicer, self.grpc)
+        add_HealthServicer_to_server(self._health, self.grpc)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self.grpc)
+
+    async def start(self) -> None:
+        """Answer calls, where it was told to listen."""
+        self._follower.start()
+        await self.set_serving(True)
+        await self.grpc.start()
+
+    async def set_serving(self, serving: bool) -> None:
+        """What health says: whether it can take work."""
+        status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
+        for service in ("", SERVICE):
+            await self._health.set(service, status)
+
+    async def exchange(self, core: MedusaCore) -> None:
+        """From the next call on `core` is asked."""
+        before, self._follower = self._follower, self._follower.moved(core)
+        self._servicer.core = core
+        await asyncio.to_thread(before.close)
+        self._follower.start()
+
+    async def drain(self) -> None:
+        """Take no new work; who watches goes on watching."""
+        self._gate.drain()
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace_s: float = GRACE_S) -> None:
+        """Show who watches the last changes, and end."""
+        await asyncio.to_thread(self._follower.close)
+        self.feed.close()
+        await self.grpc.stop(grace_s)
+        self._aside.shutdown(wait=False)
 
 
 def _bounded(bounds: BoundSettings) -> tuple[tuple[str, int], ...]:

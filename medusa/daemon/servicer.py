@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from grpc import aio
@@ -12,9 +13,10 @@ from grpc import aio
 from medusa.core import MedusaCore
 from medusa.daemon import requests
 from medusa.daemon.convert import problem_message, task_message
+from medusa.daemon.feed import PRESENT, Feed
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceServicer
-from medusa.domain.task import Task
+from medusa.domain.task import Task, TaskFilter
 
 T = TypeVar("T")
 Context = aio.ServicerContext[Any, Any]
@@ -24,7 +26,9 @@ class Servicer(MedusaServiceServicer):
     """medusa.v1.MedusaService over a core, which blocks: it is called in threads of `aside`, not in the event loop."""
 
     def __init__(self, core: MedusaCore, aside: Executor) -> None:
-        self._core = core
+        """In a running event loop. `core` can be exchanged while it serves."""
+        self.core = core
+        self.feed = Feed(self._told, self._task)
         self._aside = aside
 
     # ------------------------------------------------------------ publishing
@@ -32,12 +36,12 @@ class Servicer(MedusaServiceServicer):
     async def Publish(self, request: pb.PublishRequest, context: Context) -> pb.PublishResponse:
         with requests.own_words(request):
             asked, key = requests.arguments(request), requests.key(request)
-            task_id = await self._run(lambda: self._core.publish_async(**asked, idempotency_key=key))
+            task_id = await self._run(lambda: self.core.publish_async(**asked, idempotency_key=key))
         return pb.PublishResponse(task=await self._present(task_id))
 
     async def Validate(self, request: pb.ValidateRequest, context: Context) -> pb.ValidateResponse:
         asked = requests.arguments(request.request)
-        found = await self._run(lambda: self._core.validate(**asked, online=request.online))
+        found = await self._run(lambda: self.core.validate(**asked, online=request.online))
         return pb.ValidateResponse(problems=map(problem_message, requests.placed(found, request.request)))
 
     # ------------------------------------------------------------ tasks
@@ -46,48 +50,60 @@ class Servicer(MedusaServiceServicer):
         return pb.GetTaskResponse(task=await self._present(request.task_id))
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: Context) -> pb.ListTasksResponse:
-        size, wanted = requests.page_size(request), requests.wanted(request.filter)
-        before = request.page_token or None
-        tasks = await self._run(lambda: self._core.list_tasks(size, before, **wanted))
+        size, wanted = requests.page_size(request), requests.task_filter(request.filter)
+        tasks = await self._some(wanted, size, request.page_token or None)
         last = tasks[-1].id if len(tasks) == size else ""
         return pb.ListTasksResponse(tasks=map(self._told, tasks), next_page_token=last)
 
     async def CancelTask(self, request: pb.CancelTaskRequest, context: Context) -> pb.CancelTaskResponse:
-        accepted = await self._run(lambda: self._core.cancel(request.task_id))
+        accepted = await self._run(lambda: self.core.cancel(request.task_id))
         return pb.CancelTaskResponse(task=await self._present(request.task_id), accepted=accepted)
 
     async def PauseTask(self, request: pb.PauseTaskRequest, context: Context) -> pb.PauseTaskResponse:
-        accepted = await self._run(lambda: self._core.pause(request.task_id))
+        accepted = await self._run(lambda: self.core.pause(request.task_id))
         return pb.PauseTaskResponse(task=await self._present(request.task_id), accepted=accepted)
 
     async def UnpauseTask(self, request: pb.UnpauseTaskRequest, context: Context) -> pb.UnpauseTaskResponse:
-        accepted = await self._run(lambda: self._core.unpause(request.task_id))
+        accepted = await self._run(lambda: self.core.unpause(request.task_id))
         return pb.UnpauseTaskResponse(task=await self._present(request.task_id), accepted=accepted)
 
     async def RetryTask(self, request: pb.RetryTaskRequest, context: Context) -> pb.RetryTaskResponse:
-        await self._run(lambda: self._core.retry(request.task_id))
+        await self._run(lambda: self.core.retry(request.task_id))
         return pb.RetryTaskResponse(task=await self._present(request.task_id))
 
     async def ResolveTask(self, request: pb.ResolveTaskRequest, context: Context) -> pb.ResolveTaskResponse:
         posted = requests.posted(request)
-        await self._run(lambda: self._core.resolve(request.task_id, posted=posted))
+        await self._run(lambda: self.core.resolve(request.task_id, posted=posted))
         return pb.ResolveTaskResponse(task=await self._present(request.task_id))
 
     async def DeleteTask(self, request: pb.DeleteTaskRequest, context: Context) -> pb.DeleteTaskResponse:
-        await self._run(lambda: self._core.delete(request.task_id))
+        await self._run(lambda: self.core.delete(request.task_id))
         return pb.DeleteTaskResponse()
 
+    # ------------------------------------------------------------ watching
+
     async def WatchTask(self, request: pb.WatchTaskRequest, context: Context) -> AsyncIterator[pb.WatchTaskResponse]:
-        async for task in self._core.watch_async(request.task_id, request.after_revision):
-            yield pb.WatchTaskResponse(task=self._told(task))
+        async for reply in self.feed.watch(request.task_id, request.after_revision):
+            yield reply
+
+    async def WatchTasks(self, request: pb.WatchTasksRequest, context: Context) -> AsyncIterator[pb.WatchTasksResponse]:
+        wanted = requests.task_filter(request.filter)
+        async for reply in self.feed.watch_all(wanted, self._some(wanted, 0 if request.changes_only else PRESENT)):
+            yield reply
 
     # ------------------------------------------------------------ what they have in common
 
     async def _present(self, task_id: str) -> pb.Task:
-        return self._told(await self._run(lambda: self._core.get_task(task_id)))
+        return self._told(await self._task(task_id))
+
+    async def _task(self, task_id: str) -> Task:
+        return await self._run(lambda: self.core.get_task(task_id))
+
+    async def _some(self, wanted: TaskFilter, size: int, before: str | None = None) -> tuple[Task, ...]:
+        return await self._run(lambda: self.core.list_tasks(size, before, **asdict(wanted)))
 
     def _told(self, task: Task) -> pb.Task:
-        return task_message(task, lambda target: self._core.patience(target).attempts)
+        return task_message(task, lambda target: self.core.patience(target).attempts)
 
     async def _run(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._aside, call)

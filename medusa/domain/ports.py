@@ -213,7 +213,7 @@ class ChangesPort(Protocol):
         ...
 
     def close(self) -> None:
-        """Collect no more."""
+        """Collect no more, and let a reader go who waits; what was collected is still told."""
         ...
 
 

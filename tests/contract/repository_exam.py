@@ -190,6 +190,14 @@ class TaskRepositoryContract:
         repository.set_paused("before", True)
         assert changes.wait(0.0) == Changed()
 
+    def test_a_reader_of_all_changes_is_let_go(self, repository: TaskRepositoryPort) -> None:
+        changes = repository.changes()
+        reader = threading.Thread(target=lambda: changes.wait(None))
+        reader.start()
+        changes.close()
+        reader.join(PATIENCE_S)
+        assert not reader.is_alive()
+
     def test_revisions_are_told_of_those_that_are_there(self, repository: TaskRepositoryPort) -> None:
         for name in ("a", "b", "c"):
             repository.create(a_task(name))

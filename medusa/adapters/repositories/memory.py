@@ -54,10 +54,11 @@ class _Changes:
         self._changed = changed
         self._readers = readers
         self.ids: set[str] = set()
+        self._closed = False
 
     def wait(self, timeout: float | None) -> Changed:
         with self._changed:
-            self._changed.wait_for(lambda: self.ids, timeout)
+            self._changed.wait_for(lambda: self.ids or self._closed, timeout)
             found = Changed(frozenset(self.ids))
             self.ids.clear()
         return found
@@ -65,6 +66,8 @@ class _Changes:
     def close(self) -> None:
         with self._changed:
             self._readers.discard(self)
+            self._closed = True
+            self._changed.notify_all()
 
 
 class MemoryRepository:

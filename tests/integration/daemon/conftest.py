@@ -13,8 +13,9 @@ import pytest
 from medusa import MedusaCore
 from medusa.config import DaemonSettings
 from medusa.daemon.gate import Gate
+from medusa.daemon.listening import listen
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
-from medusa.daemon.server import server
+from medusa.daemon.server import Server
 from medusa.daemon.tls import Certificate
 from tests.integration.conftest import core, core_of, platform
 
@@ -38,23 +39,16 @@ class Serving:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._server.stop(0), self._loop).result(WITHIN_S)
+        asyncio.run_coroutine_threadsafe(self.server.stop(0), self._loop).result(WITHIN_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(WITHIN_S)
         self._loop.close()
 
     async def _start(self) -> None:
-        self._server = server(self._core, self.gate, self._settings.bounds)
-        self.address = self._listen(self.address)
-        await self._server.start()
-
-    def _listen(self, address: str) -> str:
-        tls = None if address.startswith("unix:") else self._settings.tls
-        if tls:
-            port = self._server.add_secure_port(address, Certificate(tls).credentials())
-        else:
-            port = self._server.add_insecure_port(address)
-        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        self.server = Server(self._core, self.gate, self._settings.bounds)
+        tls = self._settings.tls
+        self.address = listen(self.server.grpc, self.address, Certificate(tls).credentials() if tls else None)
+        await self.server.start()
 
 
 @pytest.fixture

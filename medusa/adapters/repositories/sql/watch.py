@@ -56,16 +56,20 @@ class Watchers:
             found = Changed(frozenset(changes.changed), others=changes.seen != self._everything)
             changes.changed.clear()
             changes.seen = self._everything
-        return found if found.ids or found.others else None
+        return found if found.ids or found.others or changes.closed else None
 
     def any(self, changes: _Changes, timeout: float | None) -> Changed:
         """What has changed, as soon as something has; nothing when `timeout` s have passed."""
         return self.until(_ANY, lambda: self.taken(changes), timeout) or Changed()
 
     def forget(self, changes: _Changes) -> None:
-        """Its reader has gone."""
+        """Collect no more for it, and let its reader go."""
         with self._condition:
             self._changes.discard(changes)
+            changes.closed = True
+            if _ANY in self._waiting:
+                self._rung[_ANY] = self._rung.get(_ANY, 0) + 1
+                self._condition.notify_all()
 
     def until(self, task_id: str, look: Callable[[], T | None], timeout: float | None) -> T | None:
         """What `look` finds, which is called at once and after each change; None when `timeout` s have passed."""
@@ -121,6 +125,7 @@ class _Changes:
         self._watchers = watchers
         self.changed: set[str] = set()
         self.seen = seen
+        self.closed = False
 
     def wait(self, timeout: float | None) -> Changed:
         return self._watchers.any(self, timeout)
