@@ -24,10 +24,14 @@ class Patience:
     def __init__(self, *, reached: bool) -> None:
         """`reached`: the daemon was there before, so that it may come back; otherwise its absence is told at once."""
         self._reached = reached
-        self.moved()
+        self._begin()
 
     def moved(self) -> None:
         """It got further: what went wrong before counts no more."""
+        self._reached = True
+        self._begin()
+
+    def _begin(self) -> None:
         self._bound = FIRST_S
         self._until = time.monotonic() + GIVE_UP_AFTER_S
 
