@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 def settings(source: str | PathLike[str] | Mapping[str, Any], tasks_file: Path | None = None) -> Settings:
     """The settings of a config file, or of a config's content. Raises ConfigError with all that is wrong with it.
 
-    `tasks_file`: keeps the tasks where they name no file for them.
+    `tasks_file`: keeps the tasks where they name no place for them.
     """
     found = load(source if isinstance(source, Mapping) else Path(source), ALL)
-    return replace(found, engine=replace(found.engine, path=found.engine.path or tasks_file))
+    return found if found.engine.keeps else replace(found, engine=replace(found.engine, path=tasks_file))
 
 
 class Kept(NamedTuple):

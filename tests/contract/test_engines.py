@@ -12,6 +12,7 @@ import pytest
 
 from medusa.adapters.engines.context import LocalContext
 from medusa.adapters.engines.local import LocalEngine
+from medusa.adapters.repositories.sql.key_file import KeyFile
 from medusa.adapters.repositories.sql.repository import SqlRepository
 from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
 from medusa.adapters.repositories.sql.store import Store
@@ -113,7 +114,7 @@ class Shared:
 
     def repository(self) -> SqlRepository:
         store = Store(SqliteDatabase(self._directory / "tasks.db"))
-        return SqlRepository(store, self._directory / "key")
+        return SqlRepository(store, KeyFile(self._directory / "key"))
 
     def engine(self) -> tuple[LocalEngine, SqlRepository]:
         repository = self.repository()

@@ -136,7 +136,7 @@ class LocalEngine:
             loop = self._started()
             self._unfinished.add(_TAKING_OVER)
             self._idle.clear()
-        loop.call_soon_threadsafe(self._take_over)
+        asyncio.run_coroutine_threadsafe(self._take_over(), loop)
 
     def retire(self) -> None:
         """Take over nothing more: this process is about to end."""
@@ -242,10 +242,11 @@ class LocalEngine:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         try:
             for task_id in self._present.unfinished():
                 self._accept(task_id)
+                await asyncio.sleep(0)  # there may be thousands, and the first need not wait for the last
         except Exception:
             _log.exception("what an earlier process left cannot be gone on with")
         finally:
@@ -274,16 +275,20 @@ class LocalEngine:
     def _look(self) -> None:
         """Take what was left by all at two looks: what is new may be about to be taken by its own process."""
         now = time.monotonic()
-        left = set(self._present.unfinished()) - self._begun
-        tried = {task_id for task_id, at in self._tried.items() if now - at < TRY_AGAIN_S}
-        for task_id in sorted(left & self._left - tried):
-            if self._serving or task_id in self._elsewhere:
-                self._tried[task_id] = now
-                self._accept(task_id)
-        self._left = left
-        self._tried = {task_id: at for task_id, at in self._tried.items() if task_id in left}
-        gone = {task_id for task_id in self._elsewhere - left if self._present.place(task_id) is None}
+        left = [task_id for task_id in self._present.unfinished() if task_id not in self._begun]
+        lying = [task_id for task_id in left if task_id in self._left and self._may_take(task_id, now)]
+        for task_id in lying[:ACTIVE]:  # the next look takes more
+            self._tried[task_id] = now
+            self._accept(task_id)
+        self._left = set(left)
+        self._tried = {task_id: at for task_id, at in self._tried.items() if task_id in self._left}
+        gone = {task_id for task_id in self._elsewhere - self._left if self._present.place(task_id) is None}
         self._elsewhere -= gone
+
+    def _may_take(self, task_id: str, now: float) -> bool:
+        if now - self._tried.get(task_id, -TRY_AGAIN_S) < TRY_AGAIN_S:
+            return False
+        return self._serving or task_id in self._elsewhere
 
     def _drain(self) -> None:
         for context in self._contexts.values():
