@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from medusa.domain import bandwidth, pipeline
 from medusa.domain.bandwidth import EVERY_TARGET
 from medusa.domain.failures import ConfigError, InvalidRequest, MediaError, TaskConflict
+from medusa.domain.quota import Quota, shortage
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, TaskStatus, status_reply
@@ -106,14 +107,27 @@ class MedusaCore:
     ) -> tuple[Problem, ...]:
         """Everything that is wrong with what `publish_async` would be asked; sends nothing.
 
-        `online` also looks at the media and asks each platform what its preflight asks: credentials, rights, quota.
+        A quota that the whole of it does not fit into is among it, unless the target waits for the reset. `online` also
+        looks at the media and asks each platform what its preflight asks: credentials, rights, space.
         """
         self._engine.check_process()
         try:
             task = self._plan(media_file, platforms, metadata)
         except InvalidRequest as error:
             return error.problems
-        return self._rehearse(task) if online else ()
+        looked = self._rehearse(task) if online else ()
+        told = {problem.path for problem in looked}
+        return (*looked, *(problem for problem in self._shortages(task) if problem.path not in told))
+
+    def quotas(self) -> dict[Target, tuple[Quota, ...]]:
+        """All configured targets, with what the account of each may still do in the present period, if that is counted.
+
+        It is what this file of tasks knows, or this process without one: others may use the same account.
+        """
+        self._engine.check_process()
+        now = time.time()
+        keys = self._targets.keys()
+        return {self._targets.target(key): self._targets.quotas(key, now) for key in keys}
 
     def cancel(self, task_id: str) -> bool:
         """Ask for a task's end: uploads stop within a second, a post that is on the wire is awaited and recorded.
@@ -433,6 +447,14 @@ class MedusaCore:
 
     def _configured(self) -> str:
         return ", ".join(self._targets.keys()) or "none"
+
+    def _shortages(self, task: Task) -> Iterator[Problem]:
+        now = time.time()
+        for target in task.request.targets:
+            short = shortage(task.of(target.key), self._targets.quotas(target.key, now))
+            patience = self._container.settings().targets[target.key].retry.quota
+            if short and not (patience.wait and short.quota.resets_at - now <= patience.at_most_s):
+                yield Problem(target.key, str(short))
 
     def _rehearse(self, task: Task) -> tuple[Problem, ...]:
         """Run the steps that only look: what fails in them is what is wrong."""

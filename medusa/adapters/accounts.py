@@ -60,12 +60,15 @@ class FileAccounts:
         with self._lock:
             return dict(self._throttles)
 
-    def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
+    def spend(self, owner: str, what: str, units: int, period_end: float, limit: int | None = None) -> bool:
         with self._lock:
             periods = self._spent.get((owner, what), {})
-            later = {end: booked for end, booked in periods.items() if end >= period_end}
-            later[period_end] = later.get(period_end, 0) + units
-            self._spent[owner, what] = later
+            booked = periods.get(period_end, 0) + units
+            if limit is not None and booked > limit:
+                return False
+            later = {end: units for end, units in periods.items() if end > period_end}
+            self._spent[owner, what] = {**later, period_end: booked}
+            return True
 
     def spent(self, owner: str, what: str, now: float) -> tuple[int, float]:
         with self._lock:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from medusa.adapters.http import Http
 from medusa.adapters.registry import ALL, adapter_class
 from medusa.config import Settings
 from medusa.domain.ports import AccountsPort, PublisherPort, RenewablePort, RulesPort, UploaderPort
+from medusa.domain.quota import Quota
 from medusa.domain.request import Target
 
 
@@ -40,6 +42,12 @@ class ConfiguredTargets:
         """The scopes whose limits hold this target back."""
         target = self._settings.targets[key]
         return ALL[target.target.platform].scopes(target.account)
+
+    def quotas(self, key: str, now: float) -> tuple[Quota, ...]:
+        """The target's quotas as they stand."""
+        target = self._settings.targets[key]
+        allowed = ALL[target.target.platform].quotas(target.account, now)
+        return tuple(replace(one, spent=self._accounts.spent(one.owner, one.name, now)[0]) for one in allowed)
 
     def site(self, key: str) -> str:
         """Where a person sees what the target has published."""

@@ -141,11 +141,11 @@ def validate(
 
 @app.command()
 @guarded
-def platforms(as_json: AsJson = False) -> int:
-    """What each platform can do, and its limits."""
+def platforms(config: Config = None, as_json: AsJson = False) -> int:
+    """What each platform can do, its limits, and what the configured targets may still do today."""
     from medusa.cli.platforms import show
 
-    return show(as_json=as_json)
+    return show(config, as_json=as_json)
 
 
 @config_app.command("check")

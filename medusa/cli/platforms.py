@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from medusa.adapters import registry
-from medusa.cli.ending import COMPLETED
+from medusa.cli import inputs
+from medusa.cli.ending import COMPLETED, clean
+from medusa.core import MedusaCore
+from medusa.domain.failures import ConfigError
 from medusa.domain.platform import Platform
+from medusa.domain.quota import Quota
+from medusa.domain.request import Target
+
+Left = Mapping[Target, tuple[Quota, ...]]
+"""What each configured target may still do."""
 
 
-def show(*, as_json: bool) -> int:
-    """Print what each platform can do; the exit status."""
+def show(config: Path | None, *, as_json: bool) -> int:
+    """Print what each platform can do, and what the targets of the configuration may still do; the exit status."""
+    left = _left(config)
     if as_json:
-        print(json.dumps([_described(platform) for platform in registry.ALL.values()], indent=2))
-    else:
-        _print_table()
+        print(json.dumps([_described(platform, left) for platform in registry.ALL.values()], indent=2))
+        return COMPLETED
+    _print_table()
+    for target, quotas in left.items():
+        if quotas:
+            print(clean(f"{target.key}: {', '.join(map(str, quotas))} are left until {quotas[0].resets}"))
     return COMPLETED
 
 
-def _described(platform: Platform) -> dict[str, Any]:
+def _left(config: Path | None) -> Left:
+    """Nothing without a configuration, and also with one that is still being written, unless it was named."""
+    try:
+        with MedusaCore(config_file=inputs.config_file(config), resume=False) as medusa:
+            return medusa.quotas()
+    except ConfigError:
+        if config is not None:
+            raise
+        return {}
+
+
+def _described(platform: Platform, left: Left) -> dict[str, Any]:
     return {
         "name": platform.name,
         "display": platform.display,
@@ -27,6 +52,22 @@ def _described(platform: Platform) -> dict[str, Any]:
         "limits": dict(platform.limits),
         "gives": platform.gives,
         "login": bool(platform.login),
+        "quotas": [
+            _counted(target.key, quota)
+            for target, quotas in left.items()
+            for quota in quotas
+            if target.platform == platform.name
+        ],
+    }
+
+
+def _counted(target: str, quota: Quota) -> dict[str, Any]:
+    return {
+        "target": target,
+        "name": quota.name,
+        "limit": quota.limit,
+        "remaining": quota.remaining,
+        "resets_at": quota.resets_at,
     }
 
 

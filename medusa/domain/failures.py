@@ -10,6 +10,8 @@ from medusa.domain.values import Problem
 
 MEDIA_CODE = "media"
 """The code of a failure that no platform is to blame for: the file itself is bad, or is no longer the same."""
+QUOTA_CODE = "quota"
+"""The code of a failure that the platform was not even asked for: by our own count its quota is used up."""
 
 
 class FailureKind(StrEnum):

@@ -8,6 +8,12 @@ from typing import Any
 
 from medusa.domain.policy import Ready
 from medusa.domain.ports import RulesPort
+from medusa.domain.quota import Quota
+
+
+def no_quotas(_account: Any, _now: float) -> tuple[Quota, ...]:
+    """Of a platform that counts nothing, or tells only itself what is left."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Platform:
     """account -> whom its limits hold back: "facebook:page:1029"."""
     site: Callable[[Any], str]
     """account -> where a person sees what was published there: "https://www.facebook.com/1029"."""
+    quotas: Callable[[Any, float], tuple[Quota, ...]] = no_quotas
+    """(account, epoch seconds) -> what the platform allows in the present period, nothing of it spent."""
     login: str = ""
     """"package.module:function" that logs a user in, if `medusa auth login` can do it for this platform. Called with
     (account, open_browser: bool, timeout_s: float, say: Callable[[str], None]); returns a sentence on what was saved;

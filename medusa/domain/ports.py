@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from io import FileIO
 from typing import Protocol
 
+from medusa.domain.quota import Quota
 from medusa.domain.request import Asked, Target
 from medusa.domain.task import Step, Task, TaskStatus
 from medusa.domain.values import (
@@ -153,9 +154,10 @@ class AccountsPort(Protocol):
         """The latest time until which any of these scopes is held back; 0.0 when none is."""
         ...
 
-    def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
+    def spend(self, owner: str, what: str, units: int, period_end: float, limit: int | None = None) -> bool:
         """Book `units` of the allowance `what` of `owner` in the period that ends then (epoch seconds).
 
+        False, and nothing is booked, if that made more than `limit` in all, whoever else books at the same time.
         Whoever books in one period gives the same end.
         """
         ...
@@ -355,6 +357,10 @@ class AdaptersPort(Protocol):
 
     def scopes(self, key: str) -> tuple[str, ...]:
         """The scopes whose limits hold this target back."""
+        ...
+
+    def quotas(self, key: str, now: float) -> tuple[Quota, ...]:
+        """The target's quotas as they stand."""
         ...
 
     def site(self, key: str) -> str:

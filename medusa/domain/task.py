@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from medusa.domain.failures import MEDIA_CODE, Failure, FailureKind
+from medusa.domain.failures import MEDIA_CODE, QUOTA_CODE, Failure, FailureKind
 from medusa.domain.policy import Trouble
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.values import Checkpoint, Intent, Receipt, StepSpec
@@ -190,7 +190,8 @@ class Task:
             return ""
         said = failure.said
         if step.target and failure.code != MEDIA_CODE:
-            words = "" if failure.kind is FailureKind.OUTCOME_UNKNOWN or failure.unreached else " API error"
+            ours = failure.kind is FailureKind.OUTCOME_UNKNOWN or failure.unreached or failure.code == QUOTA_CODE
+            words = "" if ours else " API error"
             said = f"{self.target(step.target).display}{words}: {said}"
         stop = "" if said.endswith((".", "!", "?")) else "."
         return f"{said}{stop} {failure.todo}" if failure.todo else said

@@ -119,6 +119,8 @@ class StepSpec:
     """Its failure ends the task; otherwise it leaves a warning."""
     verb: str = "Working on"
     """What a person reads while it runs: "Uploading to" gives "Uploading to YouTube..."."""
+    costs: Mapping[str, int] = field(default_factory=dict)
+    """What it needs of the platform's quotas, by their names: {"units": 50}."""
     yields: str = ""
     """"url": its receipt's URL is the result `T_url` of its target T. "post_id": its receipt's id is `T_post_id`."""
 

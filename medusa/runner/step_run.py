@@ -17,6 +17,7 @@ from medusa.domain.failures import (
     Stopped,
     TaskLost,
 )
+from medusa.domain.quota import exhausted, shortage
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task
 from medusa.domain.values import Media, MediaKind, Receipt, StepSpec
 from medusa.runner.ports import RunnerPorts
@@ -111,6 +112,7 @@ class StepRun:
             return await self._look(task)
         if step.name == PREFLIGHT_STEP:
             self._check_media(task)
+            await self._afford(task)
         spec = _looked_at(task, pipeline.rendered(task, step))
         return await (publish if spec.visible else upload)(self._life, task, spec)
 
@@ -120,6 +122,13 @@ class StepRun:
         for media in {step.spec.media.uri: step.spec.media for step in task.steps if step.spec.media}.values():
             found[media.uri] = asdict(await self._life.work(partial(self._ports.probe.look, media)))
         return Receipt(None, extra={"media": found})
+
+    async def _afford(self, task: Task) -> None:
+        """What the target's steps must have of its quotas is left, or it is waited for, or the task ends here."""
+        life = self._life
+        required = [step for step in task.of(life.target) if step.spec.required]
+        while short := shortage(required, self._ports.adapters.quotas(life.target, life.now())):
+            await life.recover(exhausted(short))
 
     def _check_media(self, task: Task) -> None:
         """What a platform does not take ends the task before anything is sent."""

@@ -68,7 +68,7 @@ class GoogleAccounts:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.client_id = f"{secrets.token_hex(10)}.apps.googleusercontent.com"
+        self.client_id = f"{secrets.randbelow(10**12):012}-{secrets.token_hex(16)}.apps.googleusercontent.com"
         self._client_secret = world.secret("GOCSPX-", 28)
         self._grants: dict[str, Grant] = {}
         self._tokens: dict[str, _Token] = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from medusa.sandbox.exchange import World
 from medusa.sandbox.google_errors import GoogleError
@@ -28,19 +28,12 @@ COSTS: Mapping[str, int] = {
 """Units of what is dearer than 1."""
 
 
-def _pacific() -> tzinfo:
-    try:
-        return ZoneInfo("America/Los_Angeles")
-    except ZoneInfoNotFoundError:  # a system without time zone data: right for half of the year
-        return timezone(timedelta(hours=-8))
-
-
 class Quota:
     """videos.insert has a bucket of its own, of calls; everything else spends units. Both reset at midnight Pacific."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._zone = _pacific()
+        self._zone = ZoneInfo("America/Los_Angeles")
         self._day = self._today()
         self._used: defaultdict[str, int] = defaultdict(int)
 

@@ -52,6 +52,15 @@ class AccountsContract:
         accounts.spend("project", "units", 30, 2 * DAY)
         assert accounts.spent("project", "units", DAY) == (30, 2 * DAY)
 
+    def test_what_is_beyond_a_limit_is_not_booked(self, accounts: AccountsPort) -> None:
+        assert not accounts.spend("project", "units", 101, DAY, 100)
+        assert accounts.spend("project", "units", 60, DAY, 100)
+        assert not accounts.spend("project", "units", 41, DAY, 100)
+        assert accounts.spend("project", "units", 40, DAY, 100)
+        assert accounts.spent("project", "units", 1.0) == (100, DAY)
+        assert accounts.spend("project", "units", 100, 2 * DAY, 100)
+        assert accounts.spend("project", "units", 1, 2 * DAY)
+
     def test_a_limit_set_by_hand_holds_until_it_is_taken_back(self, accounts: AccountsPort) -> None:
         assert dict(accounts.throttles()) == {}
         accounts.throttle("", 2048.0)
@@ -64,8 +73,8 @@ class AccountsContract:
 
     def test_many_can_spend_at_once(self, accounts: AccountsPort) -> None:
         def spend() -> None:
-            for _ in range(25):
-                accounts.spend("project", "units", 1, DAY)
+            for _ in range(30):
+                accounts.spend("project", "units", 1, DAY, 100)
 
         threads = [threading.Thread(target=spend) for _ in range(4)]
         for thread in threads:

@@ -708,7 +708,8 @@ def test_a_rate_limit_holds_back_the_project(stage: Stage, status: int) -> None:
     life.run()
     (noted,) = life.noted
     assert noted.failure.kind is FailureKind.RATE_LIMITED
-    assert noted.failure.scope == f"youtube:project:{stage.account.client_secrets_file}"
+    client = json.loads(stage.account.credentials_file.read_text())["client_id"]
+    assert noted.failure.scope == f"youtube:project:{client.partition('-')[0]}"
     assert noted.failure.not_before == pytest.approx(began + 40, abs=5)
     stage.only()
 

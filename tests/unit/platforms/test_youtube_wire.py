@@ -14,7 +14,8 @@ import pytest
 
 from medusa.adapters.http import Reply, Request
 from medusa.adapters.platforms.youtube import resumable, wire
-from medusa.adapters.platforms.youtube.errors import Caller, failure_of, next_reset, not_understood, reason_of
+from medusa.adapters.platforms.youtube.errors import Caller, failure_of, not_understood, reason_of
+from medusa.adapters.platforms.youtube.quota import next_reset
 from medusa.adapters.platforms.youtube.rules import THUMBNAIL_BYTES, TRACK_BYTES, VIDEO_BYTES
 from medusa.domain.failures import Failure, FailureKind
 from medusa.domain.values import Media, Span

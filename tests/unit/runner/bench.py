@@ -19,6 +19,7 @@ from medusa.adapters.repositories.memory import MemoryRepository
 from medusa.domain import pipeline
 from medusa.domain.policy import Ready, RetryPolicy
 from medusa.domain.ports import PublisherPort, RenewablePort, RulesPort, UploaderPort
+from medusa.domain.quota import Quota
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import Step, Task
 from medusa.domain.values import Media
@@ -83,6 +84,8 @@ class Targets:
 
     adapters: dict[str, Any]
     planned: dict[str, RulesPort]
+    allowed: Callable[[float], tuple[Quota, ...]] = lambda now: ()
+    """Epoch seconds -> the quotas of every target, as they stand."""
 
     def keys(self) -> Iterator[str]:
         return iter(self.adapters)
@@ -104,6 +107,9 @@ class Targets:
     def renewable(self, key: str) -> RenewablePort | None:
         adapter = self.adapters[key]
         return adapter if hasattr(adapter, "renew") else None
+
+    def quotas(self, key: str, now: float) -> tuple[Quota, ...]:
+        return self.allowed(now)
 
     def site(self, key: str) -> str:
         return "the studio"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from medusa.adapters.platforms.youtube.account import YouTubeAccount, scopes
+from medusa.adapters.platforms.youtube.quota import quotas
 from medusa.adapters.platforms.youtube.rules import LIMITS, YouTubeRules
 from medusa.domain.platform import Platform
 
@@ -19,6 +20,7 @@ PLATFORM = Platform(
     adapter="medusa.adapters.platforms.youtube.adapter:YouTubeUploader",
     scopes=scopes,
     site=_site,
+    quotas=quotas,
     login="medusa.adapters.platforms.youtube.login:login",
     abilities=(
         "video (resumable)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -60,12 +61,37 @@ class YouTubeAccount:
     """Where Google is."""
     chunk_size: int = 0
     """Bytes a request, a multiple of 262144; 0 sends the video in one request, which is the fastest."""
+    daily_videos: int = 100
+    """Videos that the project may upload a day: more only if Google has granted it more."""
+    daily_units: int = 10_000
+    """Units that the project has a day for all other calls."""
 
     def __post_init__(self) -> None:
         if self.chunk_size < 0 or self.chunk_size % CHUNK_UNIT:
             raise ValueError(f"chunk_size must be 0 or a multiple of {CHUNK_UNIT}")
+        if self.daily_videos < 0 or self.daily_units < 0:
+            raise ValueError("daily_videos and daily_units cannot be negative")
 
 
 def scopes(account: YouTubeAccount) -> tuple[str, ...]:
     """Whom Google's limits hold back: the logged-in user, and the project that all its users share."""
-    return (f"youtube:account:{account.credentials_file}", f"youtube:project:{account.client_secrets_file}")
+    return (f"youtube:account:{account.credentials_file}", project(account))
+
+
+def project(account: YouTubeAccount) -> str:
+    """The Google Cloud project: its clients' ids begin with its number. Without any, one of this account's own."""
+    client = _client_id(account.credentials_file) or _client_id(account.client_secrets_file)
+    number = client.partition("-")[0].partition(".")[0]
+    return f"youtube:project:{number or account.client_secrets_file}"
+
+
+def _client_id(file: Path) -> str:
+    """That of a login or of a client secrets file (facts: OAuth); "" when the file does not tell."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    kinds = content if isinstance(content, dict) else {}
+    client = kinds.get("installed", kinds.get("web", kinds))
+    found = client.get("client_id") if isinstance(client, dict) else None
+    return found if isinstance(found, str) else ""

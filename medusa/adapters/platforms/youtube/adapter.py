@@ -10,6 +10,7 @@ from medusa.adapters.platforms.youtube.api import Api, Stage
 from medusa.adapters.platforms.youtube.auth import AuthorizedUser
 from medusa.adapters.platforms.youtube.errors import Caller
 from medusa.adapters.platforms.youtube.extras import Captions, Playlist, Thumbnail
+from medusa.adapters.platforms.youtube.ledger import Ledger
 from medusa.adapters.platforms.youtube.preflight import Preflight
 from medusa.adapters.platforms.youtube.ready import Ready
 from medusa.adapters.platforms.youtube.video import VideoUpload
@@ -21,9 +22,11 @@ class YouTubeUploader:
     """One target's uploads to YouTube, with what follows them."""
 
     def __init__(self, account: YouTubeAccount, http: Http, accounts: AccountsPort) -> None:
+        self._account = account
         self._http = http
         self._root = account.endpoints.api
         self._user = AuthorizedUser(account.credentials_file, account.endpoints.token, accounts)
+        self._ledger = Ledger(account, accounts)
         self._caller = Caller("youtube", *scopes(account))
         self._stages: Mapping[str, Stage] = {
             "preflight": Preflight(),
@@ -57,10 +60,10 @@ class YouTubeUploader:
         return self._stages[spec.name.partition(".")[0]]
 
     def _api(self, call: Call, spec: StepSpec) -> Api:
-        self._caller = _on_behalf_of(spec, self._caller)
-        return Api(call, self._http, self._user, self._caller, self._root)
+        self._caller = _on_behalf_of(spec, self._account)
+        return Api(call, self._http, self._user, self._caller, self._root, self._ledger)
 
 
-def _on_behalf_of(spec: StepSpec, caller: Caller) -> Caller:
+def _on_behalf_of(spec: StepSpec, account: YouTubeAccount) -> Caller:
     """The target is known by a step's key, "task:target:name": the account does not hold it."""
-    return Caller(spec.key.split(":")[-2], caller.account, caller.project)
+    return Caller(spec.key.split(":")[-2], *scopes(account))

@@ -9,7 +9,8 @@ from typing import Protocol
 from medusa.adapters.http import Http, Reply, Request
 from medusa.adapters.platforms.youtube import wire
 from medusa.adapters.platforms.youtube.auth import AuthorizedUser
-from medusa.adapters.platforms.youtube.errors import Caller, failure_of, not_understood
+from medusa.adapters.platforms.youtube.errors import PROJECT_DAY, Caller, failure_of, not_understood, reason_of
+from medusa.adapters.platforms.youtube.ledger import Ledger
 from medusa.domain.failures import Failure, PlatformError
 from medusa.domain.ports import Call
 from medusa.domain.values import Checkpoint, Json, Media, Receipt, StepSpec
@@ -28,16 +29,24 @@ class Api:
     caller: Caller
     root: str
     """The API's root URL."""
+    ledger: Ledger
 
     def now(self) -> float:
         """Epoch seconds."""
         return self.call.now()
 
     def send(self, request: Request) -> Reply:
-        """The reply, whatever its status. Raises AUTH before anything is sent when the token is not good any more."""
+        """The reply, whatever its status.
+
+        Before anything is sent, raises AUTH when the token is not good any more, and QUOTA when it cannot be paid for.
+        """
         token = self.user.token(self.caller, self.now())
+        self.ledger.book(request, self.now())
         headers = {**request.headers, "Authorization": f"Bearer {token}"}
-        return self.http.exchange(self.call, replace(request, headers=headers))
+        reply = self.http.exchange(self.call, replace(request, headers=headers))
+        if reason_of(reply) in PROJECT_DAY:
+            self.ledger.close(request, self.now())
+        return reply
 
     def fetch(self, request: Request) -> Json:
         """The JSON object of a successful reply. Raises PlatformError for any other."""

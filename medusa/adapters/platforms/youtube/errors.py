@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from medusa.adapters.http import Reply
+from medusa.adapters.platforms.youtube.quota import next_reset
 from medusa.domain.failures import Failure, FailureKind
 
 DAY_S = 86_400.0
@@ -22,7 +21,8 @@ _LINK = re.compile(r"</?a\b[^>]*>")
 _TRANSIENT = frozenset({"backendError", "internalError", "notReady"})
 _RATE = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "servingLimitExceeded"})
 _USER_RATE = "userRateLimitExceeded"
-_PROJECT_DAY = frozenset({"quotaExceeded", "dailyLimitExceeded"})
+PROJECT_DAY = frozenset({"quotaExceeded", "dailyLimitExceeded"})
+"""The day's quota is used up."""
 _CHANNEL_DAY = frozenset({"uploadLimitExceeded", "uploadRateLimitExceeded"})
 _LOGIN = frozenset({"authError", "expired", "required", "insufficientPermissions"})
 _ACCOUNT: Final[Mapping[str, str]] = {
@@ -84,20 +84,6 @@ def not_understood(reply: Reply, what: str) -> Failure:
     return Failure(FailureKind.TRANSIENT, f"the reply holds no {what}{excerpt}", f"HTTP {reply.status}")
 
 
-def next_reset(now: float) -> float:
-    """The next midnight of America/Los_Angeles, when quotas start anew (facts: QC). Epoch seconds."""
-    zone = _pacific()
-    tomorrow = datetime.fromtimestamp(now, zone).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), zone).timestamp()
-
-
-def _pacific() -> tzinfo:
-    try:
-        return ZoneInfo("America/Los_Angeles")
-    except ZoneInfoNotFoundError:
-        return timezone(timedelta(hours=-8))  # without time zone data: in summer an hour late, never early
-
-
 def _read(reply: Reply) -> tuple[int, str, str]:
     """(status, reason, message); an error may come with status 200, or as HTML, or as nothing."""
     document = reply.json()
@@ -114,7 +100,7 @@ def _read(reply: Reply) -> tuple[int, str, str]:
 def _kind(status: int, reason: str) -> FailureKind:
     if reason in _RATE:
         return FailureKind.RATE_LIMITED
-    if reason in _PROJECT_DAY or reason in _CHANNEL_DAY:
+    if reason in PROJECT_DAY or reason in _CHANNEL_DAY:
         return FailureKind.QUOTA
     if reason in _LOGIN or reason in _ACCOUNT or status == 401:
         return FailureKind.AUTH
@@ -130,7 +116,7 @@ def _not_before(kind: FailureKind, reason: str, reply: Reply, now: float) -> flo
     if kind is FailureKind.RATE_LIMITED:
         return told or now + RATE_LIMIT_S
     if kind is FailureKind.QUOTA:
-        return next_reset(now) if reason in _PROJECT_DAY else told or now + DAY_S
+        return next_reset(now) if reason in PROJECT_DAY else told or now + DAY_S
     return told
 
 
@@ -150,7 +136,7 @@ def _scope(kind: FailureKind, reason: str, caller: Caller) -> str:
     if kind is FailureKind.RATE_LIMITED:
         return caller.account if reason == _USER_RATE else caller.project
     if kind is FailureKind.QUOTA:
-        return f"{caller.project}:day" if reason in _PROJECT_DAY else f"{caller.account}:{reason}"
+        return f"{caller.project}:day" if reason in PROJECT_DAY else f"{caller.account}:{reason}"
     return ""
 
 
@@ -161,7 +147,7 @@ def _todo(kind: FailureKind, reason: str, caller: Caller) -> str:
         return f"{caller.log_in}, and leave all permissions ticked."
     if kind is FailureKind.AUTH:
         return caller.log_in
-    if reason in _PROJECT_DAY:
+    if reason in PROJECT_DAY:
         return "The quota is that of the Google Cloud project; it starts anew at midnight, Pacific time."
     if reason in _CHANNEL_DAY:
         return "YouTube limits how much a channel may upload; try again in a day."

@@ -35,6 +35,9 @@ _WORDS: Final = {
 """YouTube's failureReason and rejectionReason (facts: discovery document)."""
 
 
+_UNPAID: Final = "not waited until the video is processed: the day's quota for looking is used up"
+
+
 class Ready(Repeatable):
     """One read at a time. Its cursor is that of `polling`, and `reads`, whether the token may read."""
 
@@ -47,7 +50,12 @@ class Ready(Repeatable):
         video = at.cursor["video"]
         if not at.cursor["reads"]:
             return _unseen(video)
-        later = poll(api, at)
+        try:
+            later = poll(api, at)
+        except PlatformError as error:
+            if error.failure.kind is not FailureKind.QUOTA:
+                raise
+            return Receipt(video, warnings=(_UNPAID,))
         waited_s = api.now() - at.cursor["began"]
         if later and waited_s >= spec.fields["at_most_s"]:
             return Receipt(video, warnings=(_impatient(waited_s),))

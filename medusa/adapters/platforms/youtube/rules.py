@@ -13,6 +13,7 @@ from medusa.adapters.platforms.youtube.fields import (
     described,
     problems,
 )
+from medusa.adapters.platforms.youtube.quota import COSTS, LIST
 from medusa.domain.policy import Ready
 from medusa.domain.request import Asked, named_files
 from medusa.domain.values import Json, Media, MediaKind, Problem, StepSpec
@@ -61,15 +62,18 @@ class YouTubeRules:
         fields, video = asked.fields, described(asked)
         schedule = {"publish_at": video["publish_at"]} if "publish_at" in video else {}
         yield _step(asked, "preflight", "Checking", schedule, asked.media)
-        yield _step(asked, "video", "Uploading to", video, asked.media, yields="url")
+        insert = COSTS["videos.insert"]
+        yield _step(asked, "video", "Uploading to", video, asked.media, yields="url", costs=insert)
         if "thumbnail" in fields:
             thumbnail = Media.named(fields["thumbnail"])
-            yield _extra(asked, "thumbnail", "Adding the thumbnail on", {}, thumbnail)
+            yield _extra(asked, "thumbnail", "Adding the thumbnail on", {}, thumbnail, method="thumbnails.set")
         for number, track in enumerate(fields.get("captions", ()), 1):
             texts = {"language": track["language"], "name": track.get("name", "")}
-            yield _extra(asked, f"captions.{number}", "Adding captions on", texts, Media.named(track["file"]))
+            file = Media.named(track["file"])
+            yield _extra(asked, f"captions.{number}", "Adding captions on", texts, file, method="captions.insert")
         for number, playlist in enumerate(fields.get("playlists", ()), 1):
-            yield _extra(asked, f"playlist.{number}", "Adding to a playlist on", {"playlist": playlist.strip()})
+            named = {"playlist": playlist.strip()}
+            yield _extra(asked, f"playlist.{number}", "Adding to a playlist on", named, method="playlistItems.insert")
         if self._waits(asked):
             limit = {"at_most_s": self._ready.at_most_s}
             yield _step(asked, "ready", "Waiting for", limit, after=("video",))
@@ -89,14 +93,17 @@ def _step(
     after: tuple[str, ...] = (),
     yields: str = "",
     required: bool = True,
+    costs: Mapping[str, int] = LIST,
 ) -> StepSpec:
     key = f"{asked.key}:{name}"
-    return StepSpec(name, key, fields, media, after, required=required, verb=verb, yields=yields)
+    return StepSpec(name, key, fields, media, after, required=required, verb=verb, costs=costs, yields=yields)
 
 
-def _extra(asked: Asked, name: str, verb: str, fields: Mapping[str, Any], media: Media | None = None) -> StepSpec:
+def _extra(
+    asked: Asked, name: str, verb: str, fields: Mapping[str, Any], media: Media | None = None, *, method: str
+) -> StepSpec:
     """A step that only leaves a warning when it fails: the video is up by then."""
-    return _step(asked, name, verb, fields, media, after=("video",), required=False)
+    return _step(asked, name, verb, fields, media, after=("video",), required=False, costs=COSTS[method])
 
 
 def _misfit(step: str, media: Media) -> Problem | None:

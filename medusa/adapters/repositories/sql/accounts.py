@@ -32,8 +32,8 @@ class SqlAccounts(FileAccounts):
         with self._store.reading() as connection:
             return {row[0]: row[1] for row in connection.rows("SELECT target, rate FROM throttles")}
 
-    def spend(self, owner: str, what: str, units: int, period_end: float) -> None:
-        self._store.write(lambda connection: _spend(connection, owner, what, units, period_end))
+    def spend(self, owner: str, what: str, units: int, period_end: float, limit: int | None = None) -> bool:
+        return self._store.write(lambda connection: _spend(connection, owner, what, units, period_end, limit=limit))
 
     def spent(self, owner: str, what: str, now: float) -> tuple[int, float]:
         asked = (
@@ -60,7 +60,11 @@ def _throttle(connection: Connection, target: str, rate: float | None) -> None:
         connection.run("INSERT INTO throttles (target, rate) VALUES (?, ?)", target, rate)
 
 
-def _spend(connection: Connection, owner: str, what: str, units: int, period_end: float) -> None:
+def _spend(connection: Connection, owner: str, what: str, units: int, period_end: float, *, limit: int | None) -> bool:
+    asked = "SELECT units FROM spent WHERE owner = ? AND what = ? AND period_end = ?"
+    booked = connection.row(asked, owner, what, period_end)
+    if limit is not None and units + (booked[0] if booked else 0) > limit:
+        return False
     past = "DELETE FROM spent WHERE owner = ? AND what = ? AND period_end < ?"
     connection.run(past, owner, what, period_end)
     connection.run(
@@ -71,3 +75,4 @@ def _spend(connection: Connection, owner: str, what: str, units: int, period_end
         period_end,
         units,
     )
+    return True
