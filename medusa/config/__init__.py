@@ -4,6 +4,7 @@ from medusa.config.concerns import concerns
 from medusa.config.daemon import (
     BoundSettings,
     DaemonSettings,
+    LogSettings,
     MediaSettings,
     SubjectSettings,
     TlsSettings,
@@ -18,6 +19,7 @@ __all__ = [
     "BoundSettings",
     "DaemonSettings",
     "EngineSettings",
+    "LogSettings",
     "MediaSettings",
     "Settings",
     "SubjectSettings",

@@ -7,20 +7,26 @@ import os
 from pathlib import Path
 
 from medusa.daemon.errors import InUse
+from medusa.domain.failures import MedusaError
 
 
 class Claim:
-    """Held by this process until it ends, however it ends. Raises InUse, naming the other daemon that has it."""
+    """Held by this process until it ends, however it ends."""
 
     def __init__(self, tasks_file: Path) -> None:
+        """Raises InUse, naming the other daemon that has it; MedusaError when its folder cannot be written."""
         path = tasks_file.with_name(f"{tasks_file.name}.medusad")
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise MedusaError(f"{path} cannot be written: {(error.strerror or 'unknown error').lower()}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            who = os.read(self._file, 200).decode(errors="replace").strip() or "another medusad"
+            who = os.read(self._file, 200).decode(errors="replace").strip() or "medusad"
             self.close()
-            raise InUse(f"{who} runs on {tasks_file} already") from None
+            raise InUse(f"another {who} runs on {tasks_file} already") from None
         os.ftruncate(self._file, 0)
         os.write(self._file, f"medusad (process {os.getpid()})\n".encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from platformdirs import user_runtime_path, user_state_path
@@ -15,7 +16,10 @@ def tasks_file() -> Path:
 
 def socket() -> Path:
     """The Unix socket: in the folder that systemd gives, or in the user's own."""
-    return _given("RUNTIME_DIRECTORY", user_runtime_path("medusa", appauthor=False)) / "medusad.sock"
+    with warnings.catch_warnings():  # of a session's folder that is none of the user's own: another one is taken
+        warnings.simplefilter("ignore")
+        own = user_runtime_path("medusa", appauthor=False)
+    return _given("RUNTIME_DIRECTORY", own) / "medusad.sock"
 
 
 def _given(variable: str, own: Path) -> Path:

@@ -44,6 +44,7 @@ def bearing(token: str, scheme: str = "Bearer") -> Metadata:
 
 @pytest.fixture
 def port(core: MedusaCore) -> Iterator[str]:
+    core.publish_async(platforms=["news"], metadata={"news": {"message": "There is something to tell"}})
     with Serving(core, "127.0.0.1:0", SETTINGS) as serving:
         yield serving.address
 

@@ -1,0 +1,62 @@
+"""The command `medusad`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from medusa.domain.failures import ConfigError, MedusaError
+
+app = typer.Typer(name="medusad", rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+BAD_CONFIG: Final = 2
+IN_USE: Final = 3
+CANNOT_LISTEN: Final = 4
+FAILED: Final = 1
+
+Config = Annotated[Path, typer.Option("--config", metavar="FILE", envvar="MEDUSA_CONFIG", help="The configuration.")]
+
+
+@app.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    config: Config = Path("medusa_config.json"),
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="unix:/PATH or HOST:PORT, instead of what the configuration says."),
+    ] = None,
+) -> None:
+    """Publish for any program that asks over gRPC, until SIGTERM; SIGHUP reads the configuration anew.
+
+    Exit status: 0 ended, 2 the configuration is wrong, 3 another daemon has the tasks or the address, 4 an address
+    cannot be used.
+    """
+    if context.invoked_subcommand is None:
+        raise typer.Exit(run(config, tuple(listen or ())))
+
+
+def run(config: Path, addresses: tuple[str, ...]) -> int:
+    """Serve until a signal comes; the exit status."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what its core says on stderr is said by us
+    from medusa.daemon.daemon import Daemon
+    from medusa.daemon.errors import CannotListen, InUse
+
+    async def serve() -> None:
+        await Daemon(config, addresses).run()
+
+    try:
+        asyncio.run(serve())
+    except MedusaError as error:
+        print(f"medusad: {error}", file=sys.stderr)
+        kinds = ((ConfigError, BAD_CONFIG), (InUse, IN_USE), (CannotListen, CANNOT_LISTEN), (MedusaError, FAILED))
+        return next(status for kind, status in kinds if isinstance(error, kind))
+    return 0
+
+
+def main() -> None:
+    """Run it."""
+    app()

@@ -1,0 +1,139 @@
+"""The life of a daemon: begins with a claim on the tasks, ends when they are at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from medusa import container
+from medusa.config import Settings
+from medusa.core import MedusaCore
+from medusa.daemon import journal, logs, places
+from medusa.daemon.claim import Claim
+from medusa.daemon.gate import Gate
+from medusa.daemon.listening import listen
+from medusa.daemon.notify import notify, reloading
+from medusa.daemon.server import Server
+from medusa.daemon.tls import Certificate
+from medusa.domain.failures import ConfigError, MedusaError
+from medusa.domain.values import Problem
+
+_log = logging.getLogger("medusa.daemon")
+ENDS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Daemon:
+    """One run of medusad. Made in a running event loop."""
+
+    def __init__(self, config_file: Path, addresses: Sequence[str] = ()) -> None:
+        """`addresses`: where to listen, instead of where the configuration says. Raises ConfigError."""
+        self._config_file = config_file
+        self._settings = self._read()
+        self._addresses = tuple(addresses) or self._settings.daemon.listen or (f"unix:{places.socket()}",)
+        self._end, self._hurry = asyncio.Event(), asyncio.Event()
+        self._retired: list[MedusaCore] = []
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until a signal ends it. Raises ConfigError, InUse or CannotListen when it cannot begin."""
+        logs.configure(self._settings.daemon.log)
+        claim = Claim(self._tasks_file)
+        try:
+            self._core = await asyncio.to_thread(self._opened)
+            try:
+                await self._serve()
+            finally:
+                await asyncio.to_thread(self._core.close, 0.0)
+        finally:
+            claim.close()
+
+    async def _serve(self) -> None:
+        daemon = self._settings.daemon
+        self._gate = Gate(daemon)
+        self._server = Server(self._core, self._gate, daemon.bounds, (journal.write,))
+        credentials = Certificate(daemon.tls).credentials() if daemon.tls else None
+        for address in self._addresses:
+            _log.info("listens at %s", listen(self._server.grpc, address, credentials))
+        await self._server.start()
+        self._heed_signals()
+        notify(READY="1", STATUS="serving")
+        await self._end.wait()
+        await self._stop()
+
+    def _opened(self) -> MedusaCore:
+        return MedusaCore(self._config_file, tasks_file=self._tasks_file)
+
+    def _read(self) -> Settings:
+        return container.settings(self._config_file, places.tasks_file())
+
+    @property
+    def _tasks_file(self) -> Path:
+        return self._settings.engine.path or places.tasks_file()
+
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in ENDS:
+            loop.add_signal_handler(number, self._asked_to_end)
+        loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
+
+    # ------------------------------------------------------------ another configuration
+
+    def _asked_to_reload(self) -> None:
+        reload = asyncio.ensure_future(self._reload())
+        self._reloads.add(reload)
+        reload.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        """Tasks under way go on as they were begun; what is asked for from now on follows the new configuration."""
+        reloading()
+        try:
+            settings = await asyncio.to_thread(self._read)
+            self._check_the_same(settings)
+            core = await asyncio.to_thread(self._opened)
+        except MedusaError as error:
+            _log.error("the configuration is wrong, and the old one stays in use: %s", error)
+        else:
+            self._settings = settings
+            logs.configure(settings.daemon.log)
+            self._gate.reload(settings.daemon)
+            await self._server.exchange(core)
+            self._retire(core)
+            _log.info("the configuration was read anew")
+        notify(READY="1", STATUS="serving")
+
+    def _check_the_same(self, settings: Settings) -> None:
+        if settings.engine.path != self._settings.engine.path:
+            says = "another file of tasks needs a new start"
+            raise ConfigError([Problem("medusa.engine.path", says)])
+
+    def _retire(self, core: MedusaCore) -> None:
+        """`core` takes over; the one before closes as soon as its tasks have ended."""
+        before, self._core = self._core, core
+        self._retired.append(before)
+        threading.Thread(target=before.close, name="medusa-retired", daemon=True).start()
+
+    # ------------------------------------------------------------ the end
+
+    def _asked_to_end(self) -> None:
+        (self._hurry if self._end.is_set() else self._end).set()
+
+    async def _stop(self) -> None:
+        drain_s = self._settings.daemon.drain_s
+        _log.info("ends: no new work, and what is becoming public has %g s to be settled", drain_s)
+        notify(STOPPING="1", STATUS="bringing the tasks to rest")
+        await self._server.drain()
+        draining = [asyncio.to_thread(core.drain, drain_s) for core in (*self._retired, self._core)]
+        resting = asyncio.gather(*draining)
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait((resting, hurry), return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if resting.done() and all(resting.result()):
+            _log.info("all tasks rest")
+        else:
+            _log.warning("some tasks did not come to rest: they are cut off, and gone on with at the next start")
+        await self._server.stop()
