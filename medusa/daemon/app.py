@@ -18,6 +18,9 @@ IN_USE: Final = 3
 CANNOT_LISTEN: Final = 4
 FAILED: Final = 1
 
+token_app = typer.Typer(help="Bearer tokens, for callers over TCP.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(token_app, name="token")
+
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", envvar="MEDUSA_CONFIG", help="The configuration.")]
 
 
@@ -37,6 +40,27 @@ def serve(
     """
     if context.invoked_subcommand is None:
         raise typer.Exit(run(config, tuple(listen or ())))
+
+
+@token_app.command("new")
+def token_new(
+    scope: Annotated[str, typer.Option(metavar="SCOPES", help="What it allows: read,publish,admin")],
+    name: Annotated[str, typer.Option(help="Whose it is: stands in the log, and bounds are by it.")] = "client",
+    expires: Annotated[str | None, typer.Option(metavar="DATE", help="After it the token is refused.")] = None,
+) -> None:
+    """Make a token, and the line of the configuration that lets it in.
+
+    Prints two lines: the token, which is shown this once and kept nowhere, and its entry for medusa.daemon.tokens.
+    """
+    from medusa.daemon.tokens import made
+
+    try:
+        token, entry = made(name, [one.strip() for one in scope.split(",")], expires)
+    except ConfigError as error:
+        print(f"medusad: {error}", file=sys.stderr)
+        raise typer.Exit(BAD_CONFIG) from None
+    print(token)
+    print(entry)
 
 
 def run(config: Path, addresses: tuple[str, ...]) -> int:

@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from medusa.daemon.media_store import Standing
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import Failure, FailureKind, InvalidRequest
 from medusa.domain.request import Target
@@ -57,6 +58,19 @@ def problem_message(problem: Problem) -> pb.Problem:
 def target_message(target: Target) -> pb.Target:
     """A configured destination."""
     return pb.Target(key=target.key, platform=target.platform, display_name=target.display)
+
+
+def uploaded(standing: Standing) -> pb.UploadedMedia:
+    """How far an upload is."""
+    header = standing.upload.header
+    return pb.UploadedMedia(
+        media_id=header.media_id,
+        file_name=header.file_name,
+        size_bytes=header.size,
+        offset=standing.offset,
+        complete=standing.complete,
+        expire_time=timestamp(standing.expires_at),
+    )
 
 
 def _media(media: Media) -> pb.Media:

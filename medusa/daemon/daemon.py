@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from medusa.daemon import journal, logs, places
 from medusa.daemon.claim import Claim
 from medusa.daemon.gate import Gate
 from medusa.daemon.listening import listen
+from medusa.daemon.media_store import MediaStore
 from medusa.daemon.notify import notify, reloading
 from medusa.daemon.server import Server
 from medusa.daemon.tls import Certificate
@@ -33,8 +35,8 @@ class Daemon:
     def __init__(self, config_file: Path, addresses: Sequence[str] = ()) -> None:
         """`addresses`: where to listen, instead of where the configuration says. Raises ConfigError."""
         self._config_file = config_file
+        self._addresses = tuple(addresses)
         self._settings = self._read()
-        self._addresses = tuple(addresses) or self._settings.daemon.listen or (f"unix:{places.socket()}",)
         self._end, self._hurry = asyncio.Event(), asyncio.Event()
         self._retired: list[MedusaCore] = []
         self._reloads: set[asyncio.Task[None]] = set()
@@ -44,7 +46,7 @@ class Daemon:
         logs.configure(self._settings.daemon.log)
         claim = Claim(self._tasks_file)
         try:
-            self._core = await asyncio.to_thread(self._opened)
+            self._core = await asyncio.to_thread(self._opened, self._settings)
             try:
                 await self._serve()
             finally:
@@ -55,9 +57,10 @@ class Daemon:
     async def _serve(self) -> None:
         daemon = self._settings.daemon
         self._gate = Gate(daemon)
-        self._server = Server(self._core, self._gate, daemon.bounds, (journal.write,))
+        store = MediaStore(self._media_folder, daemon.media, daemon.bounds)
+        self._server = Server(self._core, self._gate, store, daemon.bounds, (journal.write,))
         credentials = Certificate(daemon.tls).credentials() if daemon.tls else None
-        for address in self._addresses:
+        for address in daemon.listen or (f"unix:{places.socket()}",):
             _log.info("listens at %s", listen(self._server.grpc, address, credentials))
         await self._server.start()
         self._heed_signals()
@@ -65,15 +68,25 @@ class Daemon:
         await self._end.wait()
         await self._stop()
 
-    def _opened(self) -> MedusaCore:
-        return MedusaCore(self._config_file, tasks_file=self._tasks_file)
+    def _opened(self, settings: Settings) -> MedusaCore:
+        roots = (*settings.daemon.media_roots, self._media_folder)
+        return MedusaCore(self._config_file, tasks_file=self._tasks_file, media_roots=roots)
 
     def _read(self) -> Settings:
-        return container.settings(self._config_file, places.tasks_file())
+        settings = container.settings(self._config_file, places.tasks_file())
+        try:  # what is safe at the configuration's addresses may not be at those of the command line
+            daemon = replace(settings.daemon, listen=self._addresses or settings.daemon.listen)
+        except ValueError as error:
+            raise ConfigError([Problem("medusa.daemon", str(error))]) from None
+        return replace(settings, daemon=daemon)
 
     @property
     def _tasks_file(self) -> Path:
         return self._settings.engine.path or places.tasks_file()
+
+    @property
+    def _media_folder(self) -> Path:
+        return places.media_folder(self._settings.daemon.media, self._tasks_file)
 
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -94,13 +107,14 @@ class Daemon:
         try:
             settings = await asyncio.to_thread(self._read)
             self._check_the_same(settings)
-            core = await asyncio.to_thread(self._opened)
+            core = await asyncio.to_thread(self._opened, settings)
         except MedusaError as error:
             _log.error("the configuration is wrong, and the old one stays in use: %s", error)
         else:
             self._settings = settings
             logs.configure(settings.daemon.log)
             self._gate.reload(settings.daemon)
+            self._server.intake.reload(settings.daemon)
             await self._server.exchange(core)
             self._retire(core)
             _log.info("the configuration was read anew")
@@ -110,6 +124,8 @@ class Daemon:
         if settings.engine.path != self._settings.engine.path:
             says = "another file of tasks needs a new start"
             raise ConfigError([Problem("medusa.engine.path", says)])
+        if settings.daemon.media.directory != self._settings.daemon.media.directory:
+            raise ConfigError([Problem("medusa.daemon.media.directory", "another folder of media needs a new start")])
 
     def _retire(self, core: MedusaCore) -> None:
         """`core` takes over; the one before closes as soon as its tasks have ended."""

@@ -19,7 +19,7 @@ from medusa.daemon.failures import FREE, FailedAttempts, network
 from medusa.daemon.scopes import BEGINS, LOCAL, Caller, Scope, needed
 from medusa.daemon.tokens import holder
 
-CALLER: ContextVar[Caller] = ContextVar("CALLER", default=LOCAL)
+_CALLER: ContextVar[Caller] = ContextVar("caller", default=LOCAL)
 """Of the present call, which has a context of its own."""
 BEARER: Final = "bearer "
 RETRY_S: Final = 1
@@ -60,7 +60,7 @@ class Gate:
         if self._draining and method in BEGINS:
             raise unavailable("SHUTTING_DOWN", "the daemon is shutting down")
         with self._counted(caller):
-            CALLER.set(caller)
+            _CALLER.set(caller)
             yield
 
     @contextmanager
@@ -115,6 +115,11 @@ class Gate:
             if one.name in names:
                 return Caller(one.name, _highest(one.scopes))
         raise _unknown("SUBJECT_UNKNOWN", "the certificate's subject is not among those that are let in")
+
+
+def caller() -> str:
+    """The name of who makes the present call."""
+    return _CALLER.get().name
 
 
 def bearer(metadata: Iterable[tuple[str, str | bytes]]) -> str | None:

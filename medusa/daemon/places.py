@@ -8,6 +8,8 @@ from pathlib import Path
 
 from platformdirs import user_runtime_path, user_state_path
 
+from medusa.config import MediaSettings
+
 
 def tasks_file() -> Path:
     """The file of tasks: in the folder that systemd gives, or in the user's own."""
@@ -20,6 +22,11 @@ def socket() -> Path:
         warnings.simplefilter("ignore")
         own = user_runtime_path("medusa", appauthor=False)
     return _given("RUNTIME_DIRECTORY", own) / "medusad.sock"
+
+
+def media_folder(media: MediaSettings, tasks_file: Path) -> Path:
+    """Where uploads are stored, and where media lie if no other root is named."""
+    return media.directory or tasks_file.with_name("media")
 
 
 def _given(variable: str, own: Path) -> Path:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from medusa.daemon.convert import plain
+from medusa.daemon.media_store import Header
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import InvalidRequest
 from medusa.domain.task import TaskFilter, TaskStatus
 from medusa.domain.values import Problem
 
 KEY_LENGTH: Final = 255
+NAME_BYTES: Final = 255
+MEDIA_ID: Final = re.compile(r"[0-9a-f-]{32,64}")
 PAGE: Final = 100
 PAGE_MOST: Final = 1000
 STATUSES: Final = {pb.TaskState.Value(f"TASK_STATE_{status.name}"): status for status in TaskStatus}
@@ -85,3 +89,24 @@ def task_filter(chosen: pb.TaskFilter) -> TaskFilter:
         raise InvalidRequest([Problem("filter.state", "is no state that is known here")])
     since = chosen.created_since.ToMicroseconds() / 1e6 if chosen.HasField("created_since") else None
     return TaskFilter(STATUSES.get(chosen.state), chosen.target or None, since)
+
+
+def media_header(header: pb.MediaHeader) -> Header:
+    """What is said of a file. Raises InvalidRequest with all that is wrong with it."""
+    wrong = {
+        "media_id": not MEDIA_ID.fullmatch(header.media_id) and "must be 32 to 64 characters of 0-9, a-f and -",
+        "file_name": _unfit(header.file_name),
+        "size_bytes": header.size_bytes < 1 and "must be 1 or more",
+        "sha256": len(header.sha256) not in (0, 32) and "must be 32 bytes, or absent",
+        "offset": not 0 <= header.offset <= max(header.size_bytes, 0) and "must be 0 to size_bytes",
+    }
+    problems = [Problem(f"header.{field}", says) for field, says in wrong.items() if says]
+    if problems:
+        raise InvalidRequest(problems)
+    return Header(header.media_id, header.file_name, header.size_bytes, header.sha256.hex())
+
+
+def _unfit(name: str) -> str:
+    if not name or name in (".", "..") or "/" in name or not name.isprintable():
+        return "must be a file's name with its suffix, without a folder"
+    return f"is longer than {NAME_BYTES} bytes" if len(name.encode()) > NAME_BYTES else ""

@@ -17,7 +17,9 @@ from medusa.config import BoundSettings
 from medusa.core import MedusaCore
 from medusa.daemon.follower import Follower, Told
 from medusa.daemon.gate import Gate
+from medusa.daemon.intake import Intake
 from medusa.daemon.interceptor import CallInterceptor
+from medusa.daemon.media_store import MediaStore
 from medusa.daemon.pb.medusa_pb2_grpc import add_MedusaServiceServicer_to_server
 from medusa.daemon.servicer import Servicer
 
@@ -37,11 +39,16 @@ SERVICE: Final = "medusa.v1.MedusaService"
 class Server:
     """The gRPC server around a core, which can be exchanged. Belongs to the event loop in which it was made."""
 
-    def __init__(self, core: MedusaCore, gate: Gate, bounds: BoundSettings, observers: Iterable[Told] = ()) -> None:
-        """`gate` says who gets in; `observers` are told of each change of a task, in a thread. Listens nowhere yet."""
+    def __init__(
+        self, core: MedusaCore, gate: Gate, store: MediaStore, bounds: BoundSettings, observers: Iterable[Told] = ()
+    ) -> None:
+        """`gate` says who gets in, `store` keeps what they upload, `observers` are told of each change of a task, in
+        a thread. Listens nowhere yet.
+        """
         self._gate = gate
         self._aside = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-rpc")
-        self._servicer = Servicer(core, self._aside)  # type: ignore[abstract]
+        self.intake = Intake(core, store, bounds.tasks)
+        self._servicer = Servicer(core, self._aside, self.intake)  # type: ignore[abstract]
         self.feed = self._servicer.feed
         self._follower = Follower(core, (self.feed.tell, *observers), self.feed.drop, self.feed.watched)
         self._health = health.aio.HealthServicer()
@@ -55,6 +62,7 @@ class Server:
         self._follower.start()
         await self.set_serving(True)
         await self.grpc.start()
+        self._sweeping = asyncio.create_task(self.intake.sweep())
 
     async def set_serving(self, serving: bool) -> None:
         """What health says: whether it can take work."""
@@ -65,7 +73,7 @@ class Server:
     async def exchange(self, core: MedusaCore) -> None:
         """From the next call on `core` is asked."""
         before, self._follower = self._follower, self._follower.moved(core)
-        self._servicer.core = core
+        self._servicer.core = self.intake.core = core
         await asyncio.to_thread(before.close)
         self._follower.start()
 
@@ -79,6 +87,8 @@ class Server:
         await asyncio.to_thread(self._follower.close)
         self.feed.close()
         await self.grpc.stop(grace_s)
+        self._sweeping.cancel()
+        await asyncio.to_thread(self.intake.close)
         self._aside.shutdown(wait=False)
 
 

@@ -12,8 +12,10 @@ from grpc import aio
 
 from medusa.core import MedusaCore
 from medusa.daemon import requests
-from medusa.daemon.convert import problem_message, task_message
+from medusa.daemon.convert import problem_message, task_message, uploaded
 from medusa.daemon.feed import PRESENT, Feed
+from medusa.daemon.gate import caller
+from medusa.daemon.intake import Intake
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceServicer
 from medusa.domain.task import Task, TaskFilter
@@ -25,24 +27,34 @@ Context = aio.ServicerContext[Any, Any]
 class Servicer(MedusaServiceServicer):
     """medusa.v1.MedusaService over a core, which blocks: it is called in threads of `aside`, not in the event loop."""
 
-    def __init__(self, core: MedusaCore, aside: Executor) -> None:
+    def __init__(self, core: MedusaCore, aside: Executor, intake: Intake) -> None:
         """In a running event loop. `core` can be exchanged while it serves."""
         self.core = core
         self.feed = Feed(self._told, self._task)
         self._aside = aside
+        self._intake = intake
 
     # ------------------------------------------------------------ publishing
 
     async def Publish(self, request: pb.PublishRequest, context: Context) -> pb.PublishResponse:
         with requests.own_words(request):
             asked, key = requests.arguments(request), requests.key(request)
-            task_id = await self._run(lambda: self.core.publish_async(**asked, idempotency_key=key))
+            task_id = await self._intake.publish(caller(), request.media_id, asked, key)
         return pb.PublishResponse(task=await self._present(task_id))
 
     async def Validate(self, request: pb.ValidateRequest, context: Context) -> pb.ValidateResponse:
         asked = requests.arguments(request.request)
-        found = await self._run(lambda: self.core.validate(**asked, online=request.online))
+        media_id = request.request.media_id
+        found = await self._intake.validate(caller(), media_id, asked, online=request.online)
         return pb.ValidateResponse(problems=map(problem_message, requests.placed(found, request.request)))
+
+    async def UploadMedia(
+        self, request_iterator: AsyncIterator[pb.UploadMediaRequest], context: Context
+    ) -> pb.UploadMediaResponse:
+        return pb.UploadMediaResponse(media=uploaded(await self._intake.upload(caller(), request_iterator)))
+
+    async def GetMedia(self, request: pb.GetMediaRequest, context: Context) -> pb.GetMediaResponse:
+        return pb.GetMediaResponse(media=uploaded(await self._intake.standing(caller(), request.media_id)))
 
     # ------------------------------------------------------------ tasks
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 from medusa.config import TokenSettings
+from medusa.config.blocks import build
+from medusa.domain.failures import ConfigError
 
 PREFIX: Final = "medusa_"
 """By which people and secret scanners know one."""
@@ -17,6 +21,16 @@ PREFIX: Final = "medusa_"
 def new_token() -> str:
     """A token that nobody had before."""
     return PREFIX + secrets.token_urlsafe(32)
+
+
+def made(name: str, scopes: Sequence[str], expires: str | None = None) -> tuple[str, str]:
+    """A new token, and its entry for the configuration as JSON. Raises ConfigError when something is wrong with it."""
+    token = new_token()
+    entry = {"name": name, "hash": hashed(token), "scopes": list(scopes)} | ({"expires": expires} if expires else {})
+    _, problems = build(TokenSettings, entry, "token", Path())
+    if problems:
+        raise ConfigError(problems)
+    return token, json.dumps(entry)
 
 
 def hashed(token: str) -> str:

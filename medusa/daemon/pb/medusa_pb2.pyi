@@ -1347,7 +1347,7 @@ class MediaHeader(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     media_id: _builtins.str
-    """Chosen by the caller, unique for each file: 32 to 64 characters of 0-9, a-f and "-", such as a random UUID."""
+    """Chosen by the caller, unique for each of its files: 32 to 64 characters of 0-9, a-f and "-", such as a random UUID."""
     file_name: _builtins.str
     """Its name with its suffix, without a folder: at most 255 bytes. The platforms may show it."""
     size_bytes: _builtins.int
@@ -1455,7 +1455,9 @@ class UploadedMedia(_message.Message):
     """All bytes are there, and the checksum is right: it can be published."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is removed unless a task needs it then. A file is also removed when its task is over."""
+        """When it is removed, unless a task needs it then; each byte and each new task puts that off. Once all tasks that were
+        made with it have completed, it is removed soon; one that failed keeps it, for RetryTask.
+        """
 
     def __init__(
         self,

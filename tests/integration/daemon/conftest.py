@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import grpc
 import pytest
@@ -14,6 +15,7 @@ from medusa import MedusaCore
 from medusa.config import DaemonSettings
 from medusa.daemon.gate import Gate
 from medusa.daemon.listening import listen
+from medusa.daemon.media_store import MediaStore
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
 from medusa.daemon.server import Server
 from medusa.daemon.tls import Certificate
@@ -30,6 +32,9 @@ class Serving:
         """With `settings.tls` a "HOST:PORT" speaks TLS."""
         self._core, self.address, self._settings = core, address, settings or DaemonSettings()
         self.gate = Gate(self._settings)
+        self._folder = TemporaryDirectory()
+        folder = self._settings.media.directory or Path(self._folder.name)
+        self._store = MediaStore(folder, self._settings.media, self._settings.bounds)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -42,10 +47,15 @@ class Serving:
         asyncio.run_coroutine_threadsafe(self.server.stop(0), self._loop).result(WITHIN_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(WITHIN_S)
+        self._folder.cleanup()
         self._loop.close()
 
+    def sweep(self) -> None:
+        """Remove the media that are over, now."""
+        asyncio.run_coroutine_threadsafe(self.server.intake.sweep_once(), self._loop).result(WITHIN_S)
+
     async def _start(self) -> None:
-        self.server = Server(self._core, self.gate, self._settings.bounds)
+        self.server = Server(self._core, self.gate, self._store, self._settings.bounds)
         tls = self._settings.tls
         self.address = listen(self.server.grpc, self.address, Certificate(tls).credentials() if tls else None)
         await self.server.start()
