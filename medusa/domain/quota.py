@@ -48,7 +48,7 @@ class Shortage:
 
     def __str__(self) -> str:
         left = f"{self.quota} are left of the quota until {self.quota.resets}"
-        return f"only {left}, and this needs {self.needed:,}"
+        return f"{left}, and this needs {self.needed:,}"
 
 
 def shortage(steps: Iterable[Step], quotas: Iterable[Quota]) -> Shortage | None:

@@ -156,10 +156,12 @@ async def _find(life: StepLife, publisher: PublisherPort, intent: Intent, cause:
 def unknown(life: StepLife, cause: Failure | None) -> Failure:
     """It may be out, and nobody can tell: the user has to look."""
     because = f" ({cause.said})" if cause else ""
+    first = f"{cause.todo} " if cause and cause.todo else ""
     return Failure(
         FailureKind.OUTCOME_UNKNOWN,
         f"it was sent, but whether it got through is not known{because}",
         cause.code if cause else "",
-        todo=f"Look at {life.ports.adapters.site(life.target)}, then say what you found: medusa resolve {life.task_id} "
-        "--posted ID, or --not-posted. Until then Medusa does not send it a second time.",
+        todo=f"{first}Look at {life.ports.adapters.site(life.target)}, then say what you found: "
+        f"medusa resolve {life.task_id} --posted ID, or --not-posted. "
+        "Until then Medusa does not send it a second time.",
     )

@@ -28,7 +28,7 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
             if at is None:
                 moved: Checkpoint | Receipt = await life.once(partial(uploader.open, spec=spec, made=made))
             elif asking:
-                moved = await life.once(partial(uploader.ask, spec=spec, at=at))
+                moved = await _ask(life, uploader, spec, at)
             else:
                 moved = await _advance(life, uploader, spec, at)
         except PlatformError as error:
@@ -40,7 +40,7 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
             except PlatformError:
                 if asking or not life.step.committed:
                     raise
-                moved = await life.once(partial(uploader.ask, spec=spec, at=life.step.checkpoint or Checkpoint()))
+                moved = await _ask(life, uploader, spec, life.step.checkpoint or Checkpoint())
                 if isinstance(moved, Receipt):
                     return moved
                 # If it wants bytes again, it is sure that nothing came of it.
@@ -52,6 +52,14 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
             return moved
         await _save(life, spec, moved, asked=asking)
         asking = False
+
+
+async def _ask(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
+    """Where the platform says that it stands. A refused question proves nothing about what was sent before it."""
+    try:
+        return await life.once(partial(uploader.ask, spec=spec, at=at))
+    except PlatformError as error:
+        raise PlatformError(replace(error.failure, no_effect=False)) from None
 
 
 def _may_have_finished(life: StepLife, at: Checkpoint | None, failure: Failure) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -205,6 +206,40 @@ def test_there_is_nothing_to_retry_in_what_runs_or_has_succeeded(opened: OpenCor
         core.retry(task_id)
     with pytest.raises(TaskNotFound):
         core.retry("unknown")
+
+
+# ---------------------------------------------------------------- another file in its place
+
+
+def longer(film: Path) -> str:
+    with film.open("ab") as end:
+        end.write(b"more")
+    size = film.stat().st_size
+    return f"its size went from {size - 4:,} to {size:,} bytes"
+
+
+def rewritten(film: Path) -> str:
+    with film.open("r+b") as file:
+        file.write(b"another")
+    return "its content is another one"
+
+
+def touched(film: Path) -> str:
+    os.utime(film, ns=(0, film.stat().st_mtime_ns + 1))
+    return "it was modified"
+
+
+@pytest.mark.parametrize("change", [longer, rewritten, touched])
+def test_the_next_process_says_what_has_changed_in_the_file(
+    opened: OpenCore, sandbox: Sandbox, film: Path, change: Callable[[Path], str]
+) -> None:
+    first = opened()
+    task_id = upload_that_hangs(first, sandbox, film)
+    first.close(0.0)
+    says = f"large.mp4 has changed since this task began: {change(film)}. Publish it again once the file is complete."
+    reply = opened().wait(task_id, WITHIN_S)
+    assert reply == {"status": "failed", "error": says, "failed_platform": None}
+    assert made(sandbox) == nothing_but()
 
 
 # ---------------------------------------------------------------- what nobody knows

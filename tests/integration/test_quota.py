@@ -123,7 +123,7 @@ def test_a_task_that_cannot_fit_fails_at_once_and_is_known_beforehand(opened: Op
     assert publish(core, "youtube")["status"] == "completed"
     asked_so_far = len(sandbox.log())
     reset = f"{datetime.fromtimestamp(left(core)['videos'].resets_at):%Y-%m-%d %H:%M}"
-    says = f"only 0 of 1 videos are left of the quota until {reset}, and this needs 1"
+    says = f"0 of 1 videos are left of the quota until {reset}, and this needs 1"
     reply = publish(core, "youtube")
     assert (reply["status"], reply["failed_platform"]) == ("failed", "youtube")
     assert reply["error"].startswith(f"YouTube: {says}. Try again after the reset")
@@ -137,10 +137,10 @@ def test_what_is_optional_is_left_out_with_a_warning(opened: OpenCore, sandbox: 
     core = opened(daily_units=40)
     asked = {"youtube": {**ASKED["youtube"], "thumbnail": str(picture)}}
     (problem,) = core.validate(SAMPLE, ["youtube"], asked)
-    assert "only 40 of 40 units are left" in problem.says
+    assert "40 of 40 units are left" in problem.says
     reply = publish(core, "youtube", youtube=asked["youtube"])
     assert reply["status"] == "completed"
-    assert "thumbnail not done: YouTube: only 39 of 40 units are left" in reply["warnings"][0]
+    assert "thumbnail not done: YouTube: 39 of 40 units are left" in reply["warnings"][0]
     assert "thumbnails.set" not in operations(sandbox, "youtube")
 
 
@@ -160,7 +160,7 @@ def test_what_youtube_says_counts_for_the_rest_of_its_day(opened: OpenCore, sand
     core = opened()
     assert "exceeded your quota" in publish(core, "youtube")["error"]
     assert remaining(core) == (0, 9_999)
-    assert "only 0 of 100 videos are left" in publish(opened(), "youtube")["error"]
+    assert "0 of 100 videos are left" in publish(opened(), "youtube")["error"]
     assert operations(sandbox, "youtube").count("videos.insert") == 1
 
 

@@ -43,7 +43,7 @@ def test_all_steps_together_must_fit() -> None:
     short = shortage(STEPS, (VIDEOS, replace(UNITS, spent=9_551)))
     assert short is not None
     assert (short.quota.name, short.quota.remaining, short.needed) == ("units", 449, 450)
-    assert str(short).startswith("only 449 of 10,000 units are left of the quota until ")
+    assert str(short).startswith("449 of 10,000 units are left of the quota until ")
 
 
 def test_what_is_done_needs_nothing_more() -> None:

@@ -163,6 +163,29 @@ def test_committed_and_nowhere_to_be_found_is_an_unknown_outcome(bench: Bench) -
     assert on_platform(bench) == ONCE
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Failure(FailureKind.AUTH, "this token cannot be renewed", no_effect=True, todo="Log in again."),
+        Failure(FailureKind.QUOTA, "no reads are left", no_effect=True),
+        Failure(FailureKind.TRANSIENT, "could not connect", "unreachable", no_effect=True, unreached=True),
+    ],
+)
+@pytest.mark.parametrize("retry", [RetryPolicy(give_up_after_s=60.0), RetryPolicy.off()])
+def test_a_question_that_is_refused_proves_nothing_about_the_last_block(
+    bench_of: BenchOf, refusal: Failure, retry: RetryPolicy
+) -> None:
+    bench = bench_of(retry=retry)
+    bench.platform.fail("session.bytes", BUSY, after=True, skip=2)
+    bench.platform.fail("session.status", refusal, times=100)
+    failure = step(bench.publish(VIDEO), "video").failure
+    assert failure is not None
+    assert failure.kind is FailureKind.OUTCOME_UNKNOWN
+    assert refusal.said in failure.said
+    assert failure.todo.startswith(refusal.todo or "Look at the studio, ")
+    assert on_platform(bench) == ONCE
+
+
 def test_a_restart_asks_before_it_sends(bench: Bench) -> None:
     bench.platform.fail("session.bytes", Failure(FailureKind.QUOTA, "used up"), skip=1)
     task = bench.publish(VIDEO)
