@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from bench import memory, startup
+from bench import memory, outage, startup
 
 
 def main() -> None:
     """All measurements, or those named."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", default=["startup", "memory"], help="startup, memory")
+    parser.add_argument(
+        "names", nargs="*", default=["startup", "memory"], help="startup, memory; outage (root, five minutes)"
+    )
     parser.add_argument("--gib", type=float, nargs="+", default=[1.0, 8.0], help="sizes for the memory measurement")
     asked = parser.parse_args()
     if "startup" in asked.names:
         startup.run()
     if "memory" in asked.names:
         memory.run(asked.gib)
+    if "outage" in asked.names:
+        outage.run()
 
 
 main()

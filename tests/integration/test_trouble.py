@@ -6,14 +6,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from medusa import MedusaCore
-from medusa.adapters.http import exchange
+from medusa import MedusaCore, container
+from medusa.adapters.http import Timeouts
 from medusa.adapters.platforms.vimeo.adapter import VimeoUploader
 from medusa.runner import step_life
 from medusa.sandbox import Sandbox
@@ -265,12 +264,17 @@ def test_no_network_may_last_only_so_long(make_medusa: MakeMedusa, relay: Relay)
     assert "could not connect" in failed(publish(make_medusa(via=relay.url, medusa=patience), "vimeo"), "vimeo")
 
 
+def be_impatient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """With a peer that stops, or does not answer. (The configuration allows no less than a second.)"""
+    monkeypatch.setattr(container, "Timeouts", lambda **_: Timeouts(stall_s=seconds, idle_s=seconds))
+
+
 @pytest.mark.parametrize("platform", MOVING)
 @pytest.mark.parametrize("times", [1, -1])
 def test_a_peer_that_stops_reading_is_given_up(
     make_medusa: MakeMedusa, sandbox: Sandbox, film: Path, monkeypatch: pytest.MonkeyPatch, platform: str, times: int
 ) -> None:
-    monkeypatch.setattr(exchange, "Timeouts", partial(exchange.Timeouts, idle_s=0.1))
+    be_impatient(monkeypatch, 0.1)
     sandbox.fault(platform=platform, operation=MOVING[platform], kind="stall", after=MIB * (times == 1), times=times)
     reply = publish(make_medusa(), platform, media=film)
     if times == 1:
@@ -283,7 +287,7 @@ def test_a_peer_that_stops_reading_is_given_up(
 def test_a_peer_that_never_answers_is_given_up(
     make_medusa: MakeMedusa, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "Timeouts", partial(exchange.Timeouts, idle_s=0.05))
+    be_impatient(monkeypatch, 0.05)
     sandbox.fault(platform="facebook", operation="page.get", kind="stall", times=-1)
     assert "it did not answer in time" in failed(publish(make_medusa(), "facebook", "youtube"), "facebook")
     assert made(sandbox) == nothing_but()
