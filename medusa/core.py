@@ -329,6 +329,10 @@ class MedusaCore:
         rates = self._container.throttle().rates(self._keys())
         return {target or None: rate for target, rate in rates.items()}
 
+    def limited_by_hand(self) -> frozenset[str | None]:
+        """Of the limits that `bandwidth` tells, those that `limit_bandwidth` has set."""
+        return frozenset(target or None for target in self._container.accounts().throttles())
+
     def _keys(self) -> tuple[str, ...]:
         return tuple(self._targets.keys())
 

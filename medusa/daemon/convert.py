@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from medusa.daemon.media_store import Standing
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import Failure, FailureKind, InvalidRequest
+from medusa.domain.platform import Platform
+from medusa.domain.quota import Quota
 from medusa.domain.request import Target
 from medusa.domain.task import Step, StepState, Task, TaskStatus, status_reply
 from medusa.domain.values import Media, Problem, Receipt
@@ -55,9 +57,26 @@ def problem_message(problem: Problem) -> pb.Problem:
     return pb.Problem(field=problem.path, description=problem.says)
 
 
-def target_message(target: Target) -> pb.Target:
-    """A configured destination."""
-    return pb.Target(key=target.key, platform=target.platform, display_name=target.display)
+def platform_message(platform: Platform) -> pb.Platform:
+    """What a platform can do."""
+    return pb.Platform(
+        name=platform.name,
+        display_name=platform.display,
+        abilities=platform.abilities,
+        limits=platform.limits,
+        gives=platform.gives,
+    )
+
+
+def target_message(target: Target, quotas: Iterable[Quota] = ()) -> pb.Target:
+    """A configured destination, and what its account may still do."""
+    return pb.Target(key=target.key, platform=target.platform, display_name=target.display, quotas=map(_quota, quotas))
+
+
+def _quota(quota: Quota) -> pb.Quota:
+    return pb.Quota(
+        name=quota.name, limit=quota.limit, remaining=quota.remaining, reset_time=timestamp(quota.resets_at)
+    )
 
 
 def uploaded(standing: Standing) -> pb.UploadedMedia:
@@ -98,6 +117,8 @@ def _step(step: Step, max_attempts: int) -> pb.Step:
         calls=step.attempt,
         bytes_done=step.done,
         bytes_total=step.total,
+        bytes_per_second=step.rate,
+        eta=None if step.eta_s is None else duration(step.eta_s),
         wait=_wait(step) if step.note and not step.ended else None,
         receipt=_receipt(step.known) if step.known else None,
         failure=_failure(step.failure) if step.failure else None,

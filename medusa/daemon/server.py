@@ -48,7 +48,7 @@ class Server:
         self._gate = gate
         self._aside = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-rpc")
         self.intake = Intake(core, store, bounds.tasks)
-        self._servicer = Servicer(core, self._aside, self.intake)  # type: ignore[abstract]
+        self._servicer = Servicer(core, self._aside, self.intake)
         self.feed = self._servicer.feed
         self._follower = Follower(core, (self.feed.tell, *observers), self.feed.drop, self.feed.watched)
         self._health = health.aio.HealthServicer()

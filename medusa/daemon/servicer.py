@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 from grpc import aio
 
+from medusa.adapters.registry import ALL
 from medusa.core import MedusaCore
-from medusa.daemon import requests
-from medusa.daemon.convert import problem_message, task_message, uploaded
+from medusa.daemon import limits, requests
+from medusa.daemon.convert import platform_message, problem_message, target_message, task_message, uploaded
 from medusa.daemon.feed import PRESENT, Feed
 from medusa.daemon.gate import caller
 from medusa.daemon.intake import Intake
@@ -91,6 +93,25 @@ class Servicer(MedusaServiceServicer):
     async def DeleteTask(self, request: pb.DeleteTaskRequest, context: Context) -> pb.DeleteTaskResponse:
         await self._run(lambda: self.core.delete(request.task_id))
         return pb.DeleteTaskResponse()
+
+    # ------------------------------------------------------------ platforms, and how fast is sent
+
+    async def ListPlatforms(self, request: pb.ListPlatformsRequest, context: Context) -> pb.ListPlatformsResponse:
+        left = await self._run(self.core.quotas)
+        targets = (target_message(target, quotas) for target, quotas in left.items())
+        return pb.ListPlatformsResponse(platforms=map(platform_message, ALL.values()), targets=targets)
+
+    async def GetLimits(self, request: pb.GetLimitsRequest, context: Context) -> pb.GetLimitsResponse:
+        return pb.GetLimitsResponse(limits=await self._run(self._limits))
+
+    async def SetLimits(self, request: pb.SetLimitsRequest, context: Context) -> pb.SetLimitsResponse:
+        asked = limits.asked(request.limits, self.core.bandwidth())
+        for target, rate in asked.items():
+            await self._run(partial(self.core.limit_bandwidth, rate, target))
+        return pb.SetLimitsResponse(limits=await self._run(self._limits))
+
+    def _limits(self) -> list[pb.BandwidthLimit]:
+        return limits.messages(self.core.bandwidth(), self.core.limited_by_hand())
 
     # ------------------------------------------------------------ watching
 

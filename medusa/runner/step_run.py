@@ -37,7 +37,6 @@ class StepRun:
         self._life = StepLife(ports, workers, task_id, step, epoch)
         self._ports = ports
         self._task_id = task_id
-        self._leaving = False
 
     @property
     def may_be_out(self) -> bool:
@@ -47,11 +46,6 @@ class StepRun:
     def stop(self, *, at_once: bool) -> None:
         """End soon, with the checkpoint kept; if it may be visible already, after its verdict unless `at_once`."""
         self._life.stop(at_once=at_once)
-
-    def leave(self) -> None:
-        """The same, since the process ends: the step goes back to waiting, for whoever goes on with the task."""
-        self._leaving = True
-        self.stop(at_once=False)
 
     async def run(self) -> Step:
         """Carry the step out, whatever happens."""
@@ -87,7 +81,7 @@ class StepRun:
 
     async def _interrupted(self) -> None:
         life, task = self._life, self._task
-        if (task.paused or self._leaving) and not task.stopping:
+        if not task.stopping:  # it is paused, or was until now, or its process ends
             await life.change(pipeline.suspended(life.step))
             return
         await life.change(pipeline.stopped(life.step, life.now()))

@@ -395,3 +395,14 @@ def test_all_that_is_wrong_with_a_config_is_told(platform: FakePlatform) -> None
     with pytest.raises(ConfigError) as told:
         MedusaCore(config={"fake": {"tokn": "x"}, "facebok": {}})
     assert sorted(problem.path for problem in told.value.problems) == ["facebok", "fake.tokn"]
+
+
+def test_a_pause_that_is_taken_back_at_once_ends_nothing(core: MedusaCore, platform: FakePlatform) -> None:
+    held = platform.hold("session.bytes")
+    task_id = core.publish_async(SAMPLE, **VIDEO)
+    assert held.arrived.wait(PATIENCE_S)
+    core.pause(task_id)
+    core.unpause(task_id)
+    held.release()
+    assert core.wait(task_id, PATIENCE_S)["status"] == "completed"
+    assert len(platform.videos) == 1

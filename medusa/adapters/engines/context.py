@@ -19,8 +19,6 @@ class Running(Protocol):
 
     def stop(self, *, at_once: bool) -> None: ...
 
-    def leave(self) -> None: ...
-
 
 class LocalContext:
     """RunContext over asyncio tasks."""
@@ -72,8 +70,7 @@ class LocalContext:
     def leave(self) -> None:
         """Begin nothing more; what runs goes back to waiting where it stands, what may be out already is awaited."""
         self._leaving = True
-        for run in tuple(self._steps.values()):
-            run.leave()
+        self.stop(at_once=False)
 
     def heeds(self, *, at_once: bool) -> bool:
         """Whether all that runs was stopped, and at once if that is asked for."""

@@ -1499,7 +1499,7 @@ class GetLimitsResponse(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___BandwidthLimit]:
-        """The overall one first, then those of the targets that have one."""
+        """The overall one first, then one for each target."""
 
     def __init__(
         self,

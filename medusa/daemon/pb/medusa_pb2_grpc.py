@@ -216,9 +216,9 @@ class MedusaServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchTasks(self, request, context):
-        """All tasks that fit a filter: first the present ones, oldest first, then each change. For each task, what is said of
-        WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon shuts down.
-        Asks for `read`.
+        """All tasks that fit a filter: first the present ones, the 1,000 newest at most, oldest first, then each change. For
+        each task, what is said of WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon
+        shuts down. Asks for `read`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -250,8 +250,8 @@ class MedusaServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetLimits(self, request, context):
-        """Change bandwidth limits, at once and also for what is being sent; they hold until the daemon stops or reloads its
-        configuration. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
+        """Change bandwidth limits, at once and also for what is being sent; they hold until they are changed again, also after
+        a restart. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

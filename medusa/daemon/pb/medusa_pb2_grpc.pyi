@@ -95,9 +95,9 @@ class MedusaServiceStub:
     one always arrives. After a lost connection, go on with `after_revision`. Asks for `read`.
     """
     WatchTasks: _grpc.UnaryStreamMultiCallable[_medusa_pb2.WatchTasksRequest, _medusa_pb2.WatchTasksResponse]
-    """All tasks that fit a filter: first the present ones, oldest first, then each change. For each task, what is said of
-    WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon shuts down.
-    Asks for `read`.
+    """All tasks that fit a filter: first the present ones, the 1,000 newest at most, oldest first, then each change. For
+    each task, what is said of WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon
+    shuts down. Asks for `read`.
     """
     UploadMedia: _grpc.StreamUnaryMultiCallable[_medusa_pb2.UploadMediaRequest, _medusa_pb2.UploadMediaResponse]
     """Hand over the bytes of a media file: one header, then chunks. The caller chooses the media's id, so that an upload
@@ -111,8 +111,8 @@ class MedusaServiceStub:
     GetLimits: _grpc.UnaryUnaryMultiCallable[_medusa_pb2.GetLimitsRequest, _medusa_pb2.GetLimitsResponse]
     """The bandwidth limits as they hold now. Asks for `read`."""
     SetLimits: _grpc.UnaryUnaryMultiCallable[_medusa_pb2.SetLimitsRequest, _medusa_pb2.SetLimitsResponse]
-    """Change bandwidth limits, at once and also for what is being sent; they hold until the daemon stops or reloads its
-    configuration. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
+    """Change bandwidth limits, at once and also for what is being sent; they hold until they are changed again, also after
+    a restart. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
     """
 
 @_typing.type_check_only
@@ -156,9 +156,9 @@ class MedusaServiceAsyncStub(MedusaServiceStub):
     one always arrives. After a lost connection, go on with `after_revision`. Asks for `read`.
     """
     WatchTasks: _aio.UnaryStreamMultiCallable[_medusa_pb2.WatchTasksRequest, _medusa_pb2.WatchTasksResponse]  # type: ignore[assignment]
-    """All tasks that fit a filter: first the present ones, oldest first, then each change. For each task, what is said of
-    WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon shuts down.
-    Asks for `read`.
+    """All tasks that fit a filter: first the present ones, the 1,000 newest at most, oldest first, then each change. For
+    each task, what is said of WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon
+    shuts down. Asks for `read`.
     """
     UploadMedia: _aio.StreamUnaryMultiCallable[_medusa_pb2.UploadMediaRequest, _medusa_pb2.UploadMediaResponse]  # type: ignore[assignment]
     """Hand over the bytes of a media file: one header, then chunks. The caller chooses the media's id, so that an upload
@@ -172,8 +172,8 @@ class MedusaServiceAsyncStub(MedusaServiceStub):
     GetLimits: _aio.UnaryUnaryMultiCallable[_medusa_pb2.GetLimitsRequest, _medusa_pb2.GetLimitsResponse]  # type: ignore[assignment]
     """The bandwidth limits as they hold now. Asks for `read`."""
     SetLimits: _aio.UnaryUnaryMultiCallable[_medusa_pb2.SetLimitsRequest, _medusa_pb2.SetLimitsResponse]  # type: ignore[assignment]
-    """Change bandwidth limits, at once and also for what is being sent; they hold until the daemon stops or reloads its
-    configuration. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
+    """Change bandwidth limits, at once and also for what is being sent; they hold until they are changed again, also after
+    a restart. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
     """
 
 class MedusaServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -292,9 +292,9 @@ class MedusaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medusa_pb2.WatchTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_medusa_pb2.WatchTasksResponse], _abc.AsyncIterator[_medusa_pb2.WatchTasksResponse]]:
-        """All tasks that fit a filter: first the present ones, oldest first, then each change. For each task, what is said of
-        WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon shuts down.
-        Asks for `read`.
+        """All tasks that fit a filter: first the present ones, the 1,000 newest at most, oldest first, then each change. For
+        each task, what is said of WatchTask holds. The stream ends only with the call, or with UNAVAILABLE when the daemon
+        shuts down. Asks for `read`.
         """
 
     @_abc_1.abstractmethod
@@ -332,8 +332,8 @@ class MedusaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _medusa_pb2.SetLimitsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_medusa_pb2.SetLimitsResponse, _abc.Awaitable[_medusa_pb2.SetLimitsResponse]]:
-        """Change bandwidth limits, at once and also for what is being sent; they hold until the daemon stops or reloads its
-        configuration. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
+        """Change bandwidth limits, at once and also for what is being sent; they hold until they are changed again, also after
+        a restart. INVALID_ARGUMENT for an unknown target. Asks for `admin`.
         """
 
 def add_MedusaServiceServicer_to_server(servicer: MedusaServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
