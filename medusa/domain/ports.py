@@ -61,6 +61,13 @@ class Call(Protocol):
         """`unsent` tells, to any thread, how many of the read bytes still wait in this machine to be acknowledged."""
         ...
 
+    def check_in_time(self) -> None:
+        """Asked when a request's first byte is about to go out. Raises PlatformError when it is too late.
+
+        A worker that froze and woke must not send what another has taken over meanwhile.
+        """
+        ...
+
     def on_cancel(self, close: Callable[[], None]) -> None:
         """`close` is called, from another thread, if the call is cancelled; at once if it has been already."""
         ...

@@ -8,10 +8,12 @@ from functools import partial
 from io import FileIO
 from typing import Protocol
 
-from medusa.domain.failures import Stopped
+from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped
 from medusa.domain.ports import Body
 from medusa.domain.values import Media, Span
 from medusa.runner.body import FileBody
+
+_LATE = Failure(FailureKind.TRANSIENT, "this machine was too slow to send it in time", "late", no_effect=True)
 
 
 class Lender(Protocol):
@@ -31,11 +33,15 @@ class Lender(Protocol):
 class RunnerCall:
     """Call for one exchange or a few reads; ends at once when it is cancelled, unless it has committed."""
 
-    def __init__(self, lender: Lender, media: Media | None = None, *, preemptible: bool = True) -> None:
+    def __init__(
+        self, lender: Lender, media: Media | None = None, *, preemptible: bool = True, send_by: float | None = None
+    ) -> None:
+        """`send_by`: epoch seconds after which no request may begin."""
         self._lender = lender
         self._media = media
         self._lock = threading.Lock()
         self._preemptible = preemptible
+        self._send_by = send_by
         self._cancelled = threading.Event()
         self.given_up = False
         """It was ended because it took too long, not because anyone asked."""
@@ -72,6 +78,11 @@ class RunnerCall:
             return None
         body = self._bodies[-1]
         return max(body.offset - self._unsent(), body.start)
+
+    def check_in_time(self) -> None:
+        """Raises PlatformError when it is too late to send."""
+        if self._send_by is not None and self.now() > self._send_by:
+            raise PlatformError(_LATE)
 
     def on_cancel(self, close: Callable[[], None]) -> None:
         """Remember what ends the exchange; end it at once if the call is cancelled already."""

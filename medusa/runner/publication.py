@@ -113,7 +113,7 @@ async def _send(
     first = life.step.intent is None
     intent = await _intended(life, publisher, spec, made)
     try:
-        return await life.call(partial(_sent, publisher, intent), visible=True)
+        return await life.call(partial(_sent, publisher, intent), send_by=intent.send_by)
     except PlatformError as error:
         life.heed(error.failure)
         if error.failure.no_effect and first:
@@ -124,10 +124,7 @@ async def _send(
 
 
 def _sent(publisher: PublisherPort, intent: Intent, call: Call) -> Receipt | LookAgain:
-    """In a worker's thread: a worker that froze and woke must not send what another has taken over meanwhile."""
-    if call.now() > intent.send_by:
-        late = Failure(FailureKind.TRANSIENT, "this machine was too slow to send it in time", "late", no_effect=True)
-        raise PlatformError(late)
+    call.check_in_time()
     return publisher.publish(call, intent)
 
 

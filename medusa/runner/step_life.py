@@ -174,9 +174,13 @@ class StepLife:
                 if self.step.ended or not (waited and self.held_back):
                     return await self.call(work, media)
 
-    async def call(self, work: Callable[[Call], T], media: Media | None = None, *, visible: bool = False) -> T:
-        """One call of the adapter in a turn that one has. A `visible` one is not cut."""
-        call = RunnerCall(self, media, preemptible=not (visible or self.may_be_out))
+    async def call(self, work: Callable[[Call], T], media: Media | None = None, *, send_by: float | None = None) -> T:
+        """One call of the adapter in a turn that one has.
+
+        With `send_by` it is a visible one, which is not cut; its request does not begin after that time (epoch s).
+        """
+        preemptible = send_by is None and not self.may_be_out
+        call = RunnerCall(self, media, preemptible=preemptible, send_by=send_by)
         self._call = call
         if media:
             self._watch_bytes()

@@ -156,6 +156,8 @@ class FakeCall:
     def in_flight(self, unsent: Callable[[], int]) -> None:
         self.unsent = unsent
 
+    def check_in_time(self) -> None: ...
+
     def on_cancel(self, close: Callable[[], None]) -> None:
         self._closers.append(close)
         if self._cancelled:

@@ -621,6 +621,23 @@ def test_a_call_that_is_cancelled_already_sends_nothing(http: Http) -> None:
     assert len(server.heads) == 1
 
 
+class TooLate(FakeCall):
+    """It became too late while the connection was made."""
+
+    def check_in_time(self) -> None:
+        raise PlatformError(Failure(FailureKind.TRANSIENT, "too slow", "late", no_effect=True))
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_what_is_too_late_is_not_sent(http: Http, fresh: bool) -> None:
+    with serving(answers()) as server:
+        http.exchange(call(), Request("GET", server.url))
+        with pytest.raises(PlatformError, match="too slow"):
+            http.exchange(TooLate(lambda: 0.0), Request("POST", server.url, body=b"x", fresh=fresh))
+        http.exchange(call(), Request("GET", server.url))
+    assert len(server.heads) == 2
+
+
 def test_a_late_cancel_does_not_end_somebody_elses_exchange(http: Http) -> None:
     """The first call is over, and its connection is used by the second one."""
 

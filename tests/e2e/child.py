@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -95,13 +96,18 @@ def _child(order: Order) -> int:
 
 def _carried_out(order: Order) -> Answer:
     _be_quick(order)
-    watched = Passing(lambda instant: instant == order.at, lambda _: os.kill(os.getpid(), SIGNALS[order.by])).watch()
+    watched = Passing(lambda instant: instant == order.at, lambda _: _struck(SIGNALS[order.by])).watch()
     with MedusaCore(config_file=order.config) as medusa:
         task_id = _begun(medusa, order)
         reply = medusa.wait(task_id)
         steps = medusa.get_task(task_id).steps
     unsure = [str(one.target) for one in steps if one.failure and one.failure.kind is FailureKind.OUTCOME_UNKNOWN]
     return Answer(reply, unsure, list(watched.passed))
+
+
+def _struck(by: signal.Signals) -> None:
+    """The whole process; and this thread, which has come to the instant, before it returns from here."""
+    signal.pthread_kill(threading.get_ident(), by)
 
 
 def _begun(medusa: MedusaCore, order: Order) -> str:
@@ -111,6 +117,7 @@ def _begun(medusa: MedusaCore, order: Order) -> str:
             medusa.resolve(task.id, posted=order.settle[0] or None)
         if order.take:
             medusa._repository.take(task.id, force=True)
+            medusa.resume()
         return task.id
     media = Path(order.media) if order.media else None
     return medusa.publish_async(media, list(order.asked), order.asked, idempotency_key=order.key)

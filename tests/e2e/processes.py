@@ -35,12 +35,14 @@ class Processes:
         assert self._ready.stdin
         assert self._ready.stdout
         self._orders, self._numbers = self._ready.stdin, self._ready.stdout
+        self._running: int | None = None
 
     def start(self, order: Order) -> int:
         """The number of the process that carries it out."""
         self._orders.write(f"{json.dumps(asdict(order))}\n")
         self._orders.flush()
-        return self._number()
+        self._running = self._number()
+        return self._running
 
     def has_ended(self) -> bool:
         """Whether the process that was started last is over."""
@@ -51,7 +53,7 @@ class Processes:
         late = not select.select([self._numbers], [], [], WITHIN_S)[0]
         if late:
             os.kill(pid, signal.SIGKILL)
-        status = self._number()
+        status, self._running = self._number(), None
         assert not late, "it has not ended"
         return status
 
@@ -72,6 +74,8 @@ class Processes:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._running is not None:
+            os.kill(self._running, signal.SIGKILL)
         self._orders.close()
         self._ready.wait()
         self._numbers.close()

@@ -18,6 +18,7 @@ class Watch:
 
     def __init__(self, call: Call) -> None:
         self._line: socket.socket | None = None
+        self._call = call
         self.began = False
         """Bytes of the request may have been written."""
         self.in_hand = 0
@@ -41,6 +42,7 @@ class Watch:
         """The request's first bytes are about to go out: from here on anything may have happened."""
         if not self.began:
             self.use(sock)
+            self._call.check_in_time()
             self.began = True
 
     def end(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medusa.domain.failures import Stopped
+from medusa.domain.failures import PlatformError, Stopped
 from medusa.domain.values import Media, Span
 from medusa.runner.call import RunnerCall
 
@@ -55,6 +55,14 @@ def test_it_tells_its_lender(lender: Lender) -> None:
     call.budget("fake:studio", 0.25, 99.0)
     assert call.now() == 1234.5
     assert lender.told == [("fake:studio", 0.25, 99.0)]
+
+
+def test_nothing_is_sent_too_late(lender: Lender) -> None:
+    RunnerCall(lender).check_in_time()
+    RunnerCall(lender, send_by=1234.5).check_in_time()
+    with pytest.raises(PlatformError, match="too slow") as caught:
+        RunnerCall(lender, send_by=1234.4).check_in_time()
+    assert caught.value.failure.no_effect
 
 
 def test_cancel_ends_what_was_begun_and_what_begins_later(lender: Lender) -> None:

@@ -101,6 +101,7 @@ class FakePlatform(Http):
         """Answer one request, as scripted or truly."""
         cancelled = threading.Event()
         call.on_cancel(cancelled.set)
+        call.check_in_time()
         parts = urlsplit(request.url)
         operation, serve, words = _route(f"{request.method} {parts.path}{'?' if parts.query else ''}")
         script = self._scripted(operation)
