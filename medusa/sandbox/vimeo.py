@@ -57,6 +57,7 @@ class Vimeo:
         **OPTIONS,
         "vimeo_create_status": 200,  # the description says 201, PyVimeo takes only 200
         "vimeo_upload_link_s": 86_400.0,  # lifetime of an upload link (unverified)
+        "vimeo_complete_lag_s": 0.0,  # how long a finished upload still reads as in progress (unverified)
         "vimeo_gone_status": 404,  # what a lost upload answers: 404, 410 or 403
         "vimeo_relink": True,  # a change of privacy changes the link (inference)
         "vimeo_name_limit": 128,  # characters (unverified); 0: none

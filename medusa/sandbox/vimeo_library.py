@@ -98,7 +98,8 @@ class Library:
 
     def completed(self, video: Video) -> None:
         """All bytes are here: transcoding begins, with the outcome that a fault may have laid down."""
-        video.upload.done_at = self._world.clock.now()
+        lag = self._world.options.number("vimeo_complete_lag_s")
+        video.upload.done_at = self._world.clock.now() + lag
         video.fate = next(iter(self._world.faults.take("vimeo", "processing")), None)
         self._take_frame(video)
         self.touched(video)

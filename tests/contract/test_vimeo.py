@@ -231,6 +231,20 @@ def test_a_dead_link_of_a_complete_upload_is_no_loss(rig: Rig, sandbox: Sandbox)
     assert not sent(sandbox, "videos.delete")
 
 
+@pytest.mark.parametrize(("lag_s", "creates"), [(9.0, 1), (60.0, 2)])
+def test_a_complete_upload_that_shows_late_is_given_time(
+    rig: Rig, sandbox: Sandbox, lag_s: float, creates: int
+) -> None:
+    """Its link is dead, and for a while it reads as if bytes were missing. Too late is no harm: the first one goes."""
+    sandbox.set(vimeo_complete_lag_s=lag_s)
+    disk = dead_at(rig, CREATE + 2)
+    sandbox.fault(platform="vimeo", operation="tus.head", kind="status", code=410)
+    steps = Life(rig, disk).run()
+    sandbox.clock.move(lag_s)
+    assert receipt(steps, "video").id == only(sandbox)["id"]
+    assert len(sent(sandbox, "videos.create")) == creates
+
+
 def test_an_unusable_video_with_the_marker_makes_way(rig: Rig, sandbox: Sandbox) -> None:
     dead_at(rig, CREATE)
     assert rig.media is not None

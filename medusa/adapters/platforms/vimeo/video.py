@@ -5,6 +5,7 @@ Its cursor holds `stage`, and what the stages before have found:
 make    look for a video that carries this step's marker already: adopt it, delete it if it can take no bytes any more,
         or make a new one, with all its metadata and privacy and with the marker in its name -> `send`
 send    bytes, from where the server stands -> `send`, or `name` once all are there
+settle  the link is dead and the last block may have arrived: look a few times whether the video is complete -> `name`
 name    give it its real title -> `link`
 link    read the link that it has now -> done
 """
@@ -26,6 +27,9 @@ from medusa.domain.values import Checkpoint, Receipt, Span, StepSpec
 LISTED_AFTER_S: Final = 5.0
 """After a create whose reply was lost: how long a new video may take to show in the listing (unverified)."""
 
+SETTLE_LOOKS: Final = 3
+"""Looks, so far apart, at a video whose upload may just have ended well (unverified: whether its status lags)."""
+
 
 class VideoStep:
     """Uploads one video."""
@@ -45,6 +49,8 @@ class VideoStep:
                 return self._make(call, spec, at)
             case "send":
                 return self._send(call, spec, at)
+            case "settle":
+                return self._after_loss(call, spec, at)
             case "name":
                 return self._name(call, spec, at)
             case _:
@@ -142,6 +148,8 @@ class VideoStep:
                 raise PlatformError(unreadable(reply, "how the video stands"))
             if found.complete:
                 return self._all_there(spec, at, found)
+            if found.upload != "error" and _may_settle(spec, at):
+                return _settling(at)
         raise PlatformError(Failure(FailureKind.SESSION_LOST, "Vimeo does not know the upload any more", "upload gone"))
 
     def _offset(self, call: Call, reply: Reply) -> int:
@@ -185,6 +193,19 @@ class VideoStep:
             raise PlatformError(Failure(FailureKind.TRANSIENT, "Vimeo does not tell the video's link", "no link"))
         warnings = (*_privacy_warning(spec, found), *_left_warning(at))
         return Receipt(found.id, found.link, {"uri": found.uri}, warnings=warnings)
+
+
+def _may_settle(spec: StepSpec, at: Checkpoint) -> bool:
+    """The block that was under way, if there was one, was the last."""
+    last = at.want is None or at.want.stop == _size(spec)
+    return last and int(at.cursor.get("looks", 0)) < SETTLE_LOOKS
+
+
+def _settling(at: Checkpoint) -> Checkpoint:
+    """Look again a little later: to begin anew now might make a second video of one that is complete."""
+    cursor = _cursor(at, "settle", looks=at.cursor.get("looks", 0) + 1)
+    note = "looking whether Vimeo has the whole video"
+    return Checkpoint(cursor, done=at.done, wait_s=LISTED_AFTER_S, note=note, known=at.known)
 
 
 def _cursor(at: Checkpoint, stage: str, **found: Any) -> dict[str, Any]:
