@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 
 from medusa.daemon.client.endpoint import Endpoint
-from medusa.daemon.client.errors import error_of
+from medusa.daemon.client.errors import answered, error_of
 from medusa.daemon.client.operations import Publishing
 from medusa.daemon.client.patience import Patience
 from medusa.domain.failures import MedusaError
@@ -32,7 +32,7 @@ class Client:
     ) -> None:
         files = (Path(file) if file else None for file in (tls_ca, tls_cert, tls_key))
         self._endpoint = Endpoint(address, token, *files)
-        self._publishing = Publishing(self._endpoint, upload=self._endpoint.remote if upload is None else upload)
+        self._publishing = Publishing(upload=upload, remote=self._endpoint.remote)
         self._reached = False
         self._closed = False
         self._connect()
@@ -50,6 +50,7 @@ class Client:
 
     def _pause(self, error: grpc.RpcError, patience: Patience | None, targets: Collection[str] = ()) -> float:
         """Seconds until the next try. Raises what the error stands for if there is to be none."""
+        self._reached = self._reached or answered(error)
         pause = patience.pause(error) if patience and not self._closed else None
         if pause is None:
             raise error_of(error, self._endpoint.address, targets) from error

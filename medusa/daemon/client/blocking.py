@@ -29,7 +29,7 @@ class MedusaClient(Client):
     `address`: "unix:/run/medusa/medusad.sock" or "host:port"; `token`: a bearer token of the daemon; `tls_ca`,
     `tls_cert`, `tls_key`: PEM files, the authority that signed the daemon's certificate and this client's own
     certificate. Off this machine a connection is always encrypted. `upload`: whether media files are handed over as
-    bytes; None: unless the daemon is on a Unix socket, where it reads them by their path.
+    bytes; None: unless the daemon is on a Unix socket and may read them where they are.
 
     Beside the errors of MedusaCore: DaemonUnreachable, AccessDenied, LimitReached. A call that does no harm twice is
     repeated when the line breaks, and a watcher comes back by itself, so that a restart of the daemon is not noticed.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from medusa.daemon.client import asked, calls
 from medusa.daemon.client.calls import Call
-from medusa.daemon.client.endpoint import Endpoint
 from medusa.daemon.client.errors import DaemonUnreachable, MediaNotFound
 from medusa.daemon.client.uploading import Upload
 from medusa.daemon.pb import medusa_pb2 as pb
@@ -56,19 +56,17 @@ class Running(Generic[T]):
 class Publishing:
     """What is asked for by `publish_async` and `validate`."""
 
-    def __init__(self, endpoint: Endpoint, *, upload: bool) -> None:
-        """`upload`: media files are handed over as bytes, not named by their path."""
-        self._caller = endpoint.token or ""
-        self._upload = upload
+    def __init__(self, *, upload: bool | None, remote: bool) -> None:
+        """`upload`: hand media files over as bytes; None: where the daemon cannot read them, being `remote` or not."""
+        self._first = remote if upload is None else upload
+        self._otherwise = upload is None
 
     def publish(
         self, media_file: object, platforms: Sequence[str], metadata: Mapping[str, Any] | None, key: str | None
     ) -> Operation[str]:
         """The task's id. Each call has a key, so that it makes one task however often it is sent."""
         request = asked.request(platforms, metadata, key or uuid.uuid4().hex)
-        yield from self._add_media(request, media_file)
-        task_id: str = yield calls.publish(request)
-        return task_id
+        return (yield from self._with_media(request, media_file, lambda: _published(request)))
 
     def validate(
         self, media_file: object, platforms: Sequence[str], metadata: Mapping[str, Any] | None, *, online: bool
@@ -76,22 +74,44 @@ class Publishing:
         """All that is wrong with a request."""
         try:
             request = asked.request(platforms, metadata)
-            yield from self._add_media(request, media_file)
-            found: tuple[Problem, ...] = yield calls.validate(request, online=online)
+            yield from self._with_media(request, media_file, lambda: _validated(request, online=online))
         except InvalidRequest as error:
             return error.problems
-        return found
+        return ()
 
-    def _add_media(self, request: pb.PublishRequest, media_file: object) -> Operation[None]:
+    def _with_media(
+        self, request: pb.PublishRequest, media_file: object, ask: Callable[[], Operation[T]]
+    ) -> Operation[T]:
+        """What `ask` gives once the request names its media: by its path or, where that is refused, by its bytes."""
         if media_file is None:
-            return
+            return (yield from ask())
         path = asked.path_of(media_file)
-        if self._upload:
-            upload: Upload = yield lambda: Upload.of(path, self._caller)
-            yield from _handed_over(upload)
-            request.media_id = upload.media_id
-        else:
+        if not self._first:
             request.media_path = path
+            try:
+                return (yield from ask())
+            except InvalidRequest as error:
+                if not (self._otherwise and _only_the_file(error) and Path(path).is_file()):
+                    raise
+        upload: Upload = yield lambda: Upload.of(path)
+        yield from _handed_over(upload)
+        request.media_id = upload.media_id
+        return (yield from ask())
+
+
+def _published(request: pb.PublishRequest) -> Operation[str]:
+    task_id: str = yield calls.publish(request)
+    return task_id
+
+
+def _validated(request: pb.PublishRequest, *, online: bool) -> Operation[None]:
+    found: tuple[Problem, ...] = yield calls.validate(request, online=online)
+    if found:
+        raise InvalidRequest(found)
+
+
+def _only_the_file(error: InvalidRequest) -> bool:
+    return all(problem.path == "media_file" for problem in error.problems)
 
 
 def _handed_over(upload: Upload) -> Operation[None]:

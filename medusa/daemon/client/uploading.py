@@ -17,7 +17,7 @@ CHUNK: Final = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A local file. The same bytes under the same name, from the same caller, are the same media to the daemon."""
+    """A local file. The same bytes under the same name are the same media to the daemon."""
 
     path: Path
     size: int
@@ -25,7 +25,7 @@ class Upload:
     media_id: str
 
     @classmethod
-    def of(cls, path: str, caller: str) -> Upload:
+    def of(cls, path: str) -> Upload:
         """Reads the whole file once. Raises InvalidRequest when it cannot be read."""
         file = Path(path)
         try:
@@ -34,7 +34,7 @@ class Upload:
                 size = opened.tell()
         except (OSError, ValueError) as error:
             raise InvalidRequest([_unreadable(file, error)]) from error
-        named = hashlib.sha256(b"\0".join((digest, file.name.encode(), caller.encode())))
+        named = hashlib.sha256(digest + file.name.encode())
         return cls(file, size, digest, named.hexdigest())
 
     def requests(self, offset: int) -> Iterator[pb.UploadMediaRequest]:

@@ -16,8 +16,8 @@ import pytest
 from medusa import MedusaCore
 from medusa.daemon.client import AsyncMedusaClient, MedusaClient
 from medusa.sandbox import Sandbox
-from tests.integration.daemon.conftest import Serving
-from tests.integration.rehearsal import QUICK, WITHIN_S
+from tests.integration.daemon.process import Medusad
+from tests.integration.rehearsal import QUICK, SAMPLE, WITHIN_S
 
 Face = MedusaCore
 
@@ -26,7 +26,11 @@ Face = MedusaCore
 def config(rehearsal: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A configuration on the sandbox, whose tasks are kept in a file."""
     folder = tmp_path_factory.mktemp("medusa")
-    own = {"retry": QUICK, "engine": {"path": str(folder / "tasks.db")}}
+    own = {
+        "retry": QUICK,
+        "engine": {"path": str(folder / "tasks.db")},
+        "daemon": {"media_roots": [str(SAMPLE.parent), str(tmp_path_factory.getbasetemp())]},
+    }
     path = folder / "medusa_config.json"
     path.write_text(json.dumps({**rehearsal.config(folder), "medusa": own}), encoding="utf-8")
     return path
@@ -40,21 +44,29 @@ def core(config: Path) -> Iterator[Face]:
 
 @contextmanager
 def client(config: Path) -> Iterator[MedusaClient]:
-    with daemon(config) as address, MedusaClient(address) as medusa:
+    with daemon(config) as (socket, _), MedusaClient(socket) as medusa:
+        yield medusa
+
+
+@contextmanager
+def client_that_uploads(config: Path) -> Iterator[MedusaClient]:
+    with daemon(config) as (_, port), MedusaClient(port) as medusa:
         yield medusa
 
 
 @contextmanager
 def async_client(config: Path) -> Iterator[Blocking]:
-    with daemon(config) as address, Blocking(address) as medusa:
+    with daemon(config) as (_, port), Blocking(port) as medusa:
         yield medusa
 
 
 @contextmanager
-def daemon(config: Path) -> Iterator[str]:
-    address = f"unix:{config.parent}/medusad.sock"
-    with MedusaCore(config) as medusa, Serving(medusa, address):
-        yield address
+def daemon(config: Path) -> Iterator[tuple[str, str]]:
+    """Its Unix socket and its port."""
+    with Medusad(config, f"unix:{config.parent}/medusad.sock", "127.0.0.1:0") as medusad:
+        socket, port = medusad.addresses
+        yield socket, port
+        assert medusad.stop() == 0, medusad.log()
 
 
 class Blocking:
@@ -96,7 +108,7 @@ class Blocking:
             yield item
 
 
-FACES = {"core": core, "client": client, "async client": async_client}
+FACES = {"core": core, "client": client, "client that uploads": client_that_uploads, "async client": async_client}
 
 
 @pytest.fixture(scope="module", params=FACES)

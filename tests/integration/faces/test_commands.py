@@ -21,8 +21,8 @@ POST = ("--to", "facebook", "--set", "facebook.message=Out now", "--json", "--qu
 
 @pytest.fixture(scope="module")
 def address(config: Path) -> Iterator[str]:
-    with daemon(config) as listening:
-        yield listening
+    with daemon(config) as (socket, _):
+        yield socket
 
 
 @pytest.fixture

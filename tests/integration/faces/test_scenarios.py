@@ -115,6 +115,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place(face: Face, sandbox: S
         ({**POST, "metadata": {"facebook": "It is out"}}, "facebook"),
         ({**POST, "media_file": 7}, "media_file"),
         ({**POST, "media_file": "/nowhere/film.mp4"}, "media_file"),
+        ({**POST, "media_file": str(SAMPLE)}, "media_file"),
         ({**POST, "media_file": "a\0b"}, "media_file"),
         ({**POST, "media_file": "/"}, "media_file"),
     ],
