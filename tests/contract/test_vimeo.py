@@ -238,7 +238,7 @@ def test_a_complete_upload_that_shows_late_is_given_time(
     """Its link is dead, and for a while it reads as if bytes were missing. Too late is no harm: the first one goes."""
     sandbox.set(vimeo_complete_lag_s=lag_s)
     disk = dead_at(rig, CREATE + 2)
-    sandbox.fault(platform="vimeo", operation="tus.head", kind="status", code=410)
+    sandbox.fault(platform="vimeo", operation="tus.head", kind="status", code=410, times=-1)
     steps = Life(rig, disk).run()
     sandbox.clock.move(lag_s)
     assert receipt(steps, "video").id == only(sandbox)["id"]
