@@ -87,8 +87,17 @@ def task_filter(chosen: pb.TaskFilter) -> TaskFilter:
     """Which tasks are asked for. Raises InvalidRequest."""
     if chosen.state not in (pb.TASK_STATE_UNSPECIFIED, *STATUSES):
         raise InvalidRequest([Problem("filter.state", "is no state that is known here")])
-    since = chosen.created_since.ToMicroseconds() / 1e6 if chosen.HasField("created_since") else None
-    return TaskFilter(STATUSES.get(chosen.state), chosen.target or None, since)
+    return TaskFilter(STATUSES.get(chosen.state), chosen.target or None, _since(chosen))
+
+
+def _since(chosen: pb.TaskFilter) -> float | None:
+    """Epoch seconds."""
+    if not chosen.HasField("created_since"):
+        return None
+    try:
+        return chosen.created_since.ToMicroseconds() / 1e6
+    except ValueError:
+        raise InvalidRequest([Problem("filter.created_since", "is no time of the years 1 to 9999")]) from None
 
 
 def media_header(header: pb.MediaHeader) -> Header:

@@ -1,0 +1,73 @@
+"""medusad does not start where it would not be safe, or could not serve; it says why, and how to go on."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from medusa.config import load
+from medusa.daemon.app import BAD_CONFIG, CANNOT_LISTEN, app
+from medusa.daemon.tokens import holder
+from tests.integration.daemon.conftest import WITHIN_S
+from tests.integration.daemon.test_access import Authority
+
+
+def refused(tmp_path: Path, *options: str, **daemon: Any) -> tuple[int, str]:
+    """The exit status of a real medusad that should not start, and what it says."""
+    config = tmp_path / "medusa_config.json"
+    config.write_text(json.dumps({"medusa": {"engine": {"path": "tasks.db"}, "daemon": daemon}}))
+    command = [sys.executable, "-m", "medusa.daemon", "--config", str(config), *options]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_it_is_not_open_to_other_machines_without_tls_and_tokens(tmp_path: Path, by_option: bool) -> None:
+    address = "0.0.0.0:0"
+    status, said = refused(tmp_path, "--listen", address) if by_option else refused(tmp_path, listen=[address])
+    assert status == BAD_CONFIG
+    assert said.startswith(f"medusad: medusa.daemon: {address} can be reached from other machines")
+    assert "medusad token new" in said
+
+
+def test_a_bad_certificate_is_named(tmp_path: Path) -> None:
+    Authority(tmp_path)
+    (tmp_path / "key.pem").write_text("no key")
+    tls = {"certificate_file": "cert.pem", "key_file": "key.pem"}
+    status, said = refused(tmp_path, listen=["127.0.0.1:0"], tls=tls)
+    assert status == BAD_CONFIG
+    assert said.startswith("medusad: medusa.daemon.tls.certificate_file: is not a certificate with its key")
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert refused(tmp_path, listen=[address]) == (CANNOT_LISTEN, f"medusad: {address}: address already in use\n")
+
+
+# ---------------------------------------------------------------- medusad token new
+
+
+def test_a_new_token_and_its_entry_fit(tmp_path: Path) -> None:
+    made = CliRunner().invoke(
+        app, ["token", "new", "--scope", "read,publish", "--name", "web", "--expires", "2027-01-31"]
+    )
+    token, entry = made.stdout.splitlines()
+    found = load({"medusa": {"daemon": {"tokens": [json.loads(entry)]}}}, {}, tmp_path).daemon.tokens
+    assert holder(token, found) is found[0]
+    assert (found[0].name, found[0].scopes, found[0].expires) == ("web", ("read", "publish"), "2027-01-31")
+    assert token not in entry
+
+
+@pytest.mark.parametrize("wrong", ["--scope write", "--scope read --expires soon", "--scope ,"])
+def test_a_token_of_no_use_is_not_made(wrong: str) -> None:
+    made = CliRunner().invoke(app, ["token", "new", *wrong.split()])
+    assert (made.exit_code, made.stdout) == (BAD_CONFIG, "")
+    assert made.stderr.startswith("medusad: token")
