@@ -230,6 +230,11 @@ class MedusaCore:
         self._engine.check_process()
         return self._repository.recent(limit, before, status=status, target=target, since=since)
 
+    def counts(self) -> dict[str, int]:
+        """How many tasks there are of each status."""
+        self._engine.check_process()
+        return self._repository.counts()
+
     def wait(self, task_id: str, timeout: float | None = None) -> dict[str, Any]:
         """The task's last status reply, once it has ended. Raises TimeoutError after `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout

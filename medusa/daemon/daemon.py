@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from medusa.config import Settings
 from medusa.core import MedusaCore
 from medusa.daemon import journal, logs, places
 from medusa.daemon.claim import Claim
+from medusa.daemon.follower import Told
 from medusa.daemon.gate import Gate
 from medusa.daemon.listening import listen
 from medusa.daemon.media_store import MediaStore
@@ -58,7 +59,7 @@ class Daemon:
         daemon = self._settings.daemon
         self._gate = Gate(daemon)
         store = MediaStore(self._media_folder, daemon.media, daemon.bounds)
-        self._server = Server(self._core, self._gate, store, daemon.bounds, (journal.write,))
+        self._server = Server(self._core, self._gate, store, daemon.bounds, (journal.write, *self._observers()))
         credentials = Certificate(daemon.tls).credentials() if daemon.tls else None
         for address in daemon.listen or (f"unix:{places.socket()}",):
             _log.info("listens at %s", listen(self._server.grpc, address, credentials))
@@ -67,6 +68,19 @@ class Daemon:
         notify(READY="1", STATUS="serving")
         await self._end.wait()
         await self._stop()
+
+    def _observers(self) -> Iterator[Told]:
+        """Whoever wants to know of changes, because the configuration says so."""
+        address = self._settings.daemon.metrics
+        if address is not None:
+            from medusa.daemon.metrics import Metrics
+
+            metrics = Metrics(self._counts, lambda: self._server.feed.open)
+            _log.info("metrics at %s", metrics.serve(address))
+            yield metrics.observe
+
+    def _counts(self) -> dict[str, int]:
+        return self._core.counts()
 
     def _opened(self, settings: Settings) -> MedusaCore:
         roots = (*settings.daemon.media_roots, self._media_folder)

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -183,6 +184,23 @@ def test_what_runs_goes_on_over_a_reload_and_a_term(tmp_path: Path, sandbox: San
         running.signal(signal.SIGTERM)
         assert running.ended() == 0
     assert len(sandbox.state()["youtube"]["videos"]) == 1
+
+
+def test_log_and_metrics_tell_of_a_task_and_of_no_secret(tmp_path: Path, sandbox: Sandbox) -> None:
+    config = write_config(tmp_path, sandbox, metrics="127.0.0.1:0", log={"format": "json", "level": "debug"})
+    with medusad(config) as running, client(socket_of(tmp_path)) as stub:
+        task_id = publish(stub, None, facebook={"message": "Hello"})
+        assert last(stub, task_id).state == pb.TASK_STATE_COMPLETED
+        running.until_logged('"completed: Completed"')
+        lines = [json.loads(line) for line in running.log.splitlines()]
+        url = next(word for line in lines for word in line["message"].split() if word.startswith("http://127.0.0.1"))
+        with urlopen(url, timeout=WITHIN_S) as answer:
+            metrics = answer.read().decode()
+    steps = [line for line in lines if line.get("task") == task_id]
+    assert {"target": "facebook", "step": "post", "message": "succeeded"}.items() <= steps[-2].items()
+    assert 'medusa_tasks{state="completed"} 1.0' in metrics
+    for secret in (sandbox.config(tmp_path)["facebook"]["access_token"], "Hello"):
+        assert secret not in running.log + metrics
 
 
 def test_systemd_is_told_when_it_serves_and_when_it_ends(tmp_path: Path, sandbox: Sandbox) -> None:
