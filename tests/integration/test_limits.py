@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -101,6 +104,23 @@ def test_the_limit_outlives_the_process(opened: OpenCore, sandbox: Sandbox) -> N
     second = opened()
     assert waiting(second, task_id, "Vimeo is rate limited").message == told
     assert waiting(second, start(second, "vimeo"), "Vimeo is rate limited").message == told
+    assert operations(sandbox, "vimeo") == ["verify"]
+
+
+def test_a_killed_process_leaves_its_limit_behind(opened: OpenCore, sandbox: Sandbox, tmp_path: Path) -> None:
+    core = opened()
+    file = tmp_path / "config.json"
+    own = {"retry": {"give_up_after_s": 2 * LONG_S}, "engine": {"path": str(tmp_path / "tasks.db")}}
+    file.write_text(json.dumps({**sandbox.config(tmp_path), "medusa": own}))
+    sandbox.fault(platform="vimeo", operation="verify", kind="rate_limit", retry_after=LONG_S)
+    command = [sys.executable, "-c", "from medusa.cli import main; main()", "publish", str(SAMPLE), "--to", "vimeo"]
+    with subprocess.Popen([*command, "--config", str(file), "--quiet"]) as process:
+        sandbox.wait_for("vimeo", "verify")
+        (task,) = core.list_tasks()
+        told = waiting(core, task.id, "Vimeo is rate limited, next try at ").message
+        process.kill()
+    assert waiting(core, start(core, "vimeo"), "Vimeo is rate limited").message == told
+    assert waiting(opened(), task.id, "Vimeo is rate limited").message == told
     assert operations(sandbox, "vimeo") == ["verify"]
 
 
