@@ -52,10 +52,10 @@ class Failure:
     """Epoch seconds before which another try is useless."""
     scope: str = ""
     """Whom a limit holds back: "youtube:channel:UC1", "facebook:page:1029". Empty: this step only."""
-    endpoint: bool = False
-    """Of that scope it holds back only steps of this kind: posts, and not uploads."""
     todo: str = ""
     """What the user can do about it, as a sentence."""
+    endpoint: bool = False
+    """Of its scope the limit holds back only steps of this kind: posts, and not uploads."""
 
 
 class MedusaError(Exception):

@@ -7,6 +7,7 @@ the platform where it stands instead of assuming it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from io import FileIO
 from typing import TypeVar
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped, TaskLost
+from medusa.domain.failures import Failure, FailureKind, MedusaError, PlatformError, Stopped, TaskLost
 from medusa.domain.pace import Pace
 from medusa.domain.policy import NEAR, Again, RetryPolicy, Trouble, decide
 from medusa.domain.ports import Call
@@ -29,6 +30,7 @@ from medusa.runner.ports import RunnerPorts
 from medusa.runner.saving import kept
 from medusa.runner.workers import Workers
 
+_log = logging.getLogger("medusa.runner")
 T = TypeVar("T")
 LAST_BLOCK_GRACE_S = 0.5
 ASK_WHEN_STOPPING_S = 5.0
@@ -241,7 +243,14 @@ class StepLife:
         """A limit holds back all calls of its scope from now on."""
         if failure.scope and failure.not_before and failure.kind is FailureKind.RATE_LIMITED:
             scope = self._narrowed(failure.scope) if failure.endpoint else failure.scope
-            self.ports.accounts.block(scope, failure.not_before)
+            self._block(scope, failure.not_before)
+
+    def _block(self, scope: str, until: float) -> None:
+        """If others cannot be told, they meet the limit themselves."""
+        try:
+            self.ports.accounts.block(scope, until)
+        except MedusaError as error:
+            _log.warning("the limit of %s cannot be kept: %s", scope, error)
 
     async def _wait_or_raise(self, failure: Failure) -> None:
         self.heed(failure)
@@ -330,7 +339,7 @@ class StepLife:
     def budget(self, scope: str, left: float, resets_at: float) -> None:
         """An allowance is nearly used up: hold back before the platform has to refuse."""
         if left <= NEAR:
-            self.ports.accounts.block(scope, resets_at)
+            self._block(scope, resets_at)
 
     async def _commit(self) -> None:
         await self.change(pipeline.committed(self.step))

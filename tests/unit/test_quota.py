@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medusa.adapters.accounts import FileAccounts
 from medusa.adapters.http import Request
 from medusa.adapters.platforms.youtube import resumable, wire
 from medusa.adapters.platforms.youtube.account import YouTubeAccount, project
-from medusa.adapters.platforms.youtube.ledger import cost
+from medusa.adapters.platforms.youtube.ledger import Ledger, cost
 from medusa.adapters.platforms.youtube.quota import next_reset
+from medusa.domain.failures import FailureKind, MedusaError, PlatformError
 from medusa.domain.quota import Quota, shortage
 from medusa.domain.task import Step, StepState
 from medusa.domain.values import StepSpec
@@ -123,3 +125,16 @@ def test_whose_project_is_not_known_shares_with_nobody(tmp_path: Path, secrets: 
 )
 def test_every_call_is_charged(request_: Request, costs: dict[str, int]) -> None:
     assert cost(request_) == costs
+
+
+def test_a_ledger_that_cannot_be_written_is_trouble_that_passes(tmp_path: Path) -> None:
+    class Full(FileAccounts):
+        def spend(self, owner: str, what: str, units: int, period_end: float, limit: int | None = None) -> bool:
+            raise MedusaError("tasks.db cannot be written: database or disk is full")
+
+    ledger = Ledger(account(tmp_path), Full())
+    for charge in (ledger.book, ledger.close):
+        with pytest.raises(PlatformError) as caught:
+            charge(wire.my_channel(ROOT), 1_800_000_000.0)
+        assert caught.value.failure.kind is FailureKind.TRANSIENT
+        assert "disk is full" in caught.value.failure.said

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from medusa.domain.failures import Failure, FailureKind
+from medusa.domain.failures import Failure, FailureKind, MedusaError
 from medusa.domain.policy import Patience, QuotaWait, Ready, RetryPolicy
 from medusa.domain.task import Step, TaskStatus, status_reply
 from tests.unit.runner.bench import BEGIN, FILM, Bench, step
@@ -107,6 +107,17 @@ def test_a_limit_that_lasts_longer_than_the_policy_bears_ends_the_task_at_once(b
     assert (failure.kind, failure.not_before) == (FailureKind.RATE_LIMITED, BEGIN + 60.0)
     assert failure.said == f"it is rate limited until {datetime.fromtimestamp(BEGIN + 60.0)}"
     assert bench.platform.exchanges == []
+
+
+def test_a_limit_that_cannot_be_kept_for_others_is_obeyed_all_the_same(bench: Bench) -> None:
+    def full(scope: str, until: float) -> None:
+        raise MedusaError("tasks.db cannot be written: disk full")
+
+    bench.accounts.block = full  # type: ignore[method-assign]  # the disk is full
+    limit = Failure(FailureKind.RATE_LIMITED, "slow down", "429", True, not_before=BEGIN + 60.0, scope="fake:studio")
+    bench.platform.fail("session.create", limit)
+    assert bench.publish(VIDEO).status is TaskStatus.COMPLETED
+    assert bench.loop.time() >= 60.0
 
 
 def test_a_limit_of_one_endpoint_holds_back_steps_of_its_kind_only(bench: Bench) -> None:

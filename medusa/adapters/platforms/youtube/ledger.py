@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from medusa.adapters.http import Request
 from medusa.adapters.platforms.youtube.account import YouTubeAccount
 from medusa.adapters.platforms.youtube.quota import COSTS, LIST, quotas
-from medusa.domain.failures import PlatformError
+from medusa.domain.failures import Failure, FailureKind, MedusaError, PlatformError
 from medusa.domain.ports import AccountsPort
 from medusa.domain.quota import Quota, Shortage, exhausted
 
@@ -32,14 +33,16 @@ class Ledger:
 
     def book(self, request: Request, now: float) -> None:
         """Spend what the request costs. Raises QUOTA, and then it must not be sent, if that is not left."""
-        for quota, cost in self._charged(request, now):
-            if not self._accounts.spend(quota.owner, quota.name, cost, quota.resets_at, quota.limit):
-                raise PlatformError(exhausted(Shortage(quota, cost)))
+        with _told():
+            for quota, cost in self._charged(request, now):
+                if not self._accounts.spend(quota.owner, quota.name, cost, quota.resets_at, quota.limit):
+                    raise PlatformError(exhausted(Shortage(quota, cost)))
 
     def close(self, request: Request, now: float) -> None:
         """YouTube has refused the request because its quota is used up: nothing is left of it, whatever is booked."""
-        for quota, _ in self._charged(request, now):
-            self._accounts.spend(quota.owner, quota.name, quota.remaining, quota.resets_at)
+        with _told():
+            for quota, _ in self._charged(request, now):
+                self._accounts.spend(quota.owner, quota.name, quota.remaining, quota.resets_at)
 
     def _charged(self, request: Request, now: float) -> list[tuple[Quota, int]]:
         """The quotas that the request is charged to, as they stand, and how much."""
@@ -49,6 +52,17 @@ class Ledger:
 
     def _standing(self, quota: Quota, now: float) -> Quota:
         return replace(quota, spent=self._accounts.spent(quota.owner, quota.name, now)[0])
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A place that cannot be written (a full disk, a long lock), as a failure that passes."""
+    try:
+        yield
+    except PlatformError:
+        raise
+    except MedusaError as error:
+        raise PlatformError(Failure(FailureKind.TRANSIENT, f"the quota cannot be booked: {error}")) from None
 
 
 def cost(request: Request) -> Mapping[str, int]:
