@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -69,6 +70,8 @@ def run(config: Path, addresses: tuple[str, ...]) -> int:
     from medusa.daemon.daemon import Daemon
     from medusa.daemon.errors import CannotListen, InUse
 
+    _raise_limit()
+
     async def serve() -> None:
         await Daemon(config, addresses).run()
 
@@ -79,6 +82,12 @@ def run(config: Path, addresses: tuple[str, ...]) -> int:
         kinds = ((ConfigError, BAD_CONFIG), (InUse, IN_USE), (CannotListen, CANNOT_LISTEN), (MedusaError, FAILED))
         return next(status for kind, status in kinds if isinstance(error, kind))
     return 0
+
+
+def _raise_limit() -> None:
+    """As many open connections and files as the system allows, and not what a shell is given."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> None:

@@ -29,6 +29,13 @@ OPTIONS: Final = (
     # gRPC's core cancels streams when more than 1,000 are opened at the same moment
     ("grpc.server.max_pending_requests", MANY),
     ("grpc.server.max_pending_requests_hard_limit", MANY),
+    # a connection that says nothing, or whose client is gone or frozen, is not kept
+    ("grpc.server_handshake_timeout_ms", 20_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    # clients look in the same way whether the daemon is there, also while they only wait
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
 )
 THREADS: Final = 16
 GRACE_S: Final = 1.0

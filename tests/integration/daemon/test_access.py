@@ -13,6 +13,10 @@ from typing import Any
 import grpc
 import pytest
 import trustme
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from medusa import MedusaCore
 from medusa.config import BoundSettings, DaemonSettings, SubjectSettings, TlsSettings, TokenSettings
@@ -136,6 +140,21 @@ def test_new_tokens_count_from_a_reload_on(core: MedusaCore) -> None:
         serving.gate.reload(DaemonSettings(tokens=(TokenSettings("other", hashed(other)),)))
         assert outcome(channel, method, bearing(other)) is grpc.StatusCode.OK
         assert outcome(channel, method, bearing(TOKENS[Scope.ADMIN])) is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_health_is_for_anyone_and_reflection_for_readers(port: str) -> None:
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    with grpc.insecure_channel(port) as channel:
+        assert HealthStub(channel).Check(HealthCheckRequest(), timeout=WITHIN_S).status == HealthCheckResponse.SERVING
+        for metadata, served in (((), False), (bearing(TOKENS[Scope.READ]), True)):
+            listed = ServerReflectionStub(channel).ServerReflectionInfo(
+                iter([asked]), metadata=metadata, timeout=WITHIN_S
+            )
+            try:
+                names = {one.name for one in next(listed).list_services_response.service}
+            except grpc.RpcError as error:
+                names = {error.code().name}
+            assert (SERVICE.strip("/") in names) is served, names
 
 
 # ---------------------------------------------------------------- the Unix socket
