@@ -273,6 +273,24 @@ class TestUsage:
         page.sandbox.set(facebook_engaged_users=1)
         assert page.call("GET", page.page).status_code == 200
 
+    def test_percent_by_its_own_count(self, page: Client) -> None:
+        page.sandbox.set(facebook_engaged_users=2, facebook_calls_per_user=2, facebook_app_calls=10)
+        reply = [page.call("GET", page.page) for _ in range(3)][-1]
+        [usage] = json.loads(reply.headers["X-Business-Use-Case-Usage"])[page.page]
+        assert (reply.status_code, usage["call_count"]) == (200, 75)
+        assert json.loads(reply.headers["X-App-Usage"])["call_count"] == 30
+
+    @pytest.mark.parametrize(("of", "app", "pages", "minutes"), [("app", 97, 0, 0), ("page", 0, 97, 2)])
+    def test_a_fault_says_how_much_is_used_and_lets_the_call_succeed(
+        self, page: Client, of: str, app: int, pages: int, minutes: int
+    ) -> None:
+        page.sandbox.fault(platform="facebook", operation="page.get", kind="usage", percent=97, of=of, retry_after=90)
+        reply = page.call("GET", page.page)
+        assert (reply.status_code, reply.json()["id"]) == (200, page.page)
+        assert json.loads(reply.headers["X-App-Usage"])["call_count"] == app
+        [usage] = json.loads(reply.headers["X-Business-Use-Case-Usage"])[page.page]
+        assert (usage["call_count"], usage["estimated_time_to_regain_access"]) == (pages, minutes)
+
     def test_the_fault_gives_minutes(self, page: Client) -> None:
         page.sandbox.fault(platform="facebook", operation="feed.create", kind="rate_limit", retry_after=90)
         reply = page.post("feed", message="x")

@@ -170,6 +170,13 @@ class TestRateLimit:
         wait = datetime.fromisoformat(reset).timestamp() - vimeo.sandbox.clock.now()
         assert 40 < wait <= 45
 
+    def test_a_fault_says_how_much_is_used_and_lets_the_call_succeed(self, vimeo: Client) -> None:
+        vimeo.sandbox.fault(platform="vimeo", operation="me", kind="usage", percent=90, retry_after=30)
+        reply = vimeo.call("GET", "/me")
+        assert (reply.status_code, reply.headers["X-RateLimit-Remaining"]) == (200, "3000")
+        reset = datetime.fromisoformat(reply.headers["X-RateLimit-Reset"]).timestamp()
+        assert 25 < reset - vimeo.sandbox.clock.now() <= 30
+
 
 class TestQuota:
     def test_shown_with_the_space_left(self, vimeo: Client) -> None:

@@ -36,7 +36,7 @@ LIMITS: Final[Mapping[str, str]] = {
     "tags": f"{TAGS_CHARACTERS} characters in all",
     "thumbnail": "50 MB, JPEG or PNG",
     "captions": "100 MB a track",
-    "quota": "100 videos a day for a project",
+    "quota": "100 videos and 10,000 units a day for a project",
 }
 
 
