@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -36,7 +36,9 @@ class StepState(StrEnum):
     """Never started, since the task ended before or a step that it needs did not succeed."""
 
 
-ENDED = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
+FATAL = frozenset({StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
+"""A required step that ended so ends its task."""
+ENDED = FATAL | {StepState.SUCCEEDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +129,7 @@ class Task:
 
     @property
     def status(self) -> TaskStatus:
-        if any(step.state is StepState.RUNNING for step in self.steps):
-            return TaskStatus.IN_PROGRESS
-        if all(step.ended for step in self.steps):
-            return TaskStatus.FAILED if any(is_fatal(step) for step in self.steps) else TaskStatus.COMPLETED
-        started = self.cancel_asked or self.paused or any(step.state is not StepState.WAITING for step in self.steps)
-        return TaskStatus.IN_PROGRESS if started else TaskStatus.PENDING
+        return status_of([(step.state, step.spec.required) for step in self.steps], self.cancel_asked or self.paused)
 
     @property
     def ended(self) -> bool:
@@ -215,11 +212,20 @@ class TaskFilter:
         return self.since is None or task.created_at >= self.since
 
 
+def status_of(steps: Collection[tuple[StepState, bool]], asked: bool) -> TaskStatus:
+    """A task's status by its steps' states, and whether each is required. `asked`: its end or a rest was asked for."""
+    states = {state for state, _ in steps}
+    if StepState.RUNNING in states:
+        return TaskStatus.IN_PROGRESS
+    if states <= ENDED:
+        fatal = any(required and state in FATAL for state, required in steps)
+        return TaskStatus.FAILED if fatal else TaskStatus.COMPLETED
+    return TaskStatus.IN_PROGRESS if asked or states != {StepState.WAITING} else TaskStatus.PENDING
+
+
 def is_fatal(step: Step) -> bool:
     """Whether this step has ended in a way that ends the task."""
-    if not step.spec.required:
-        return False
-    return step.state in (StepState.FAILED, StepState.STOPPED, StepState.SKIPPED)
+    return step.spec.required and step.state in FATAL
 
 
 def _yielded(step: Step) -> str | None:

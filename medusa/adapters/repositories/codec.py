@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,8 @@ from medusa.domain.values import Checkpoint, Intent, StepSpec
 
 T = TypeVar("T")
 _APART: Final = frozenset({"spec", "checkpoint", "intent"})
+_SCALARS: Final = frozenset({str, int, float, bool, NoneType})
+_encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def task_to_json(task: Task) -> str:
@@ -56,8 +59,7 @@ def from_json(kind: type[T], text: str) -> T:
 
 def progress_to_json(step: Step) -> str:
     """What changes in a step while it runs: all but its spec, its checkpoint and its intent."""
-    changing = ((field, getattr(step, field.name)) for field in fields(step) if field.name not in _APART)
-    return _dumped({field.name: _plain(item) for field, item in changing if item != _default(field)})
+    return _dumped(_fields_of(step, _progress_fields()))
 
 
 def progress_from_json(text: str, spec: StepSpec, checkpoint: Checkpoint | None, intent: Intent | None) -> Step:
@@ -72,18 +74,41 @@ def _text(value: object) -> str:
 
 
 def _dumped(plain: object) -> str:
-    return json.dumps(plain, separators=(",", ":"), allow_nan=False)
+    return _encode(plain)
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        items = ((field, getattr(value, field.name)) for field in fields(value))
-        return {field.name: _plain(item) for field, item in items if item != _default(field)}
-    if isinstance(value, Mapping):
-        return {_key(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value.value if isinstance(value, Enum) else value
+    kind: type = type(value)
+    return value if kind in _SCALARS else _writer(kind)(value)
+
+
+@cache
+def _writer(kind: type) -> Callable[[Any], Any]:
+    """How values of this very type become what JSON knows; found once, since every save goes through here."""
+    known = _defaults(kind) if is_dataclass(kind) else None
+    if known is not None:
+        return partial(_fields_of, known=known)
+    if issubclass(kind, Mapping):
+        return lambda value: {_key(name): _plain(item) for name, item in value.items()}
+    if issubclass(kind, tuple | list):
+        return lambda value: [_plain(item) for item in value]
+    return attrgetter("value") if issubclass(kind, Enum) else _same
+
+
+def _fields_of(value: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have not their default's value."""
+    items = ((name, getattr(value, name), default) for name, default in known.items())
+    return {name: _plain(item) for name, item, default in items if item is not default and item != default}
+
+
+@cache
+def _defaults(kind: Any) -> Mapping[str, Any]:
+    return {field.name: _default(field) for field in fields(kind)}
+
+
+@cache
+def _progress_fields() -> Mapping[str, Any]:
+    return {name: default for name, default in _defaults(Step).items() if name not in _APART}
 
 
 def _key(name: object) -> str:

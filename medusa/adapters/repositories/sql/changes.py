@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from medusa.adapters.repositories.codec import to_json
 from medusa.adapters.repositories.secrets import forgotten
 from medusa.adapters.repositories.sql.database import Connection
 from medusa.adapters.repositories.sql.holders import Holders
-from medusa.adapters.repositories.sql.retention import Retention, drop
-from medusa.adapters.repositories.sql.rows import Standing, StepRows, standing
+from medusa.adapters.repositories.sql.retention import ENDED, Retention, drop
+from medusa.adapters.repositories.sql.rows import StepRows
+from medusa.adapters.repositories.sql.standing import Standing, Standings, standing
 from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.task import Step, Task, TaskStatus
 
@@ -23,6 +24,21 @@ _REMEMBER: Final[dict[Wish, str]] = {
 _REOPEN: Final = "UPDATE tasks SET epoch = epoch + 1, cancel_asked = ?, paused = ? WHERE id = ?"
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What saving a step has come to."""
+
+    step: Step
+    """As it is kept."""
+    before: int
+    """The task's revision until then."""
+    revision: int
+    updated_at: float | None
+    """None when nothing was announced."""
+    ended: bool
+    """Whether the task has."""
+
+
 class Changes:
     """TaskRepositoryPort's changing methods, within a transaction."""
 
@@ -31,6 +47,11 @@ class Changes:
         self._retention = retention
         self._holders = holders
         self._now = now
+        self._known = Standings()
+
+    def undone(self) -> None:
+        """A transaction was rolled back."""
+        self._known.forget_all()
 
     def create(self, connection: Connection, task: Task, key: str | None, fingerprint: str) -> str:
         known = connection.row("SELECT id, fingerprint FROM tasks WHERE idempotency_key = ?", key) if key else None
@@ -67,17 +88,20 @@ class Changes:
         for place, step in enumerate(task.steps):
             self._rows.insert(connection, task.id, place, step)
 
-    def save_step(self, connection: Connection, task_id: str, step: Step, epoch: int, announce: bool) -> None:
-        before = standing(connection, task_id)
+    def save_step(self, connection: Connection, task_id: str, step: Step, epoch: int, announced: int) -> Saved | None:
+        """None when the task is gone. The revision grows by `announced`."""
+        before = self._known.standing(connection, task_id)
         if before is None:
-            return
+            return None
         if epoch < before.epoch:
             raise TaskLost(task_id)
         status = before.after(step)
-        self._rows.update(connection, task_id, forgotten(step, status, before.cancel_asked))
-        if announce:
-            self._announce(connection, task_id)
+        kept = forgotten(step, status, before.cancel_asked)
+        self._rows.update(connection, task_id, kept)
+        updated_at = self._announce(connection, task_id, announced) if announced else None
         self._move(connection, task_id, before, status)
+        self._known.saved(task_id, before, step)
+        return Saved(kept, before.revision, before.revision + announced, updated_at, status in ENDED)
 
     def remember(self, connection: Connection, task_id: str, wish: Wish, value: bool) -> bool:
         before = self._standing(connection, task_id)
@@ -116,6 +140,7 @@ class Changes:
         if not force:
             self._holders.check_free(connection, task_id, before.holder)
         connection.run("UPDATE tasks SET epoch = epoch + 1, holder = ? WHERE id = ?", own, task_id)
+        self._known.taken(task_id, before)
         return before.epoch + 1
 
     def _standing(self, connection: Connection, task_id: str) -> Standing:
@@ -124,16 +149,18 @@ class Changes:
             raise TaskNotFound(task_id)
         return found
 
-    def _announce(self, connection: Connection, task_id: str) -> None:
-        said = "UPDATE tasks SET revision = revision + 1, updated_at = ? WHERE id = ?"
-        connection.run(said, self._now(), task_id)
+    def _announce(self, connection: Connection, task_id: str, times: int = 1) -> float:
+        said = "UPDATE tasks SET revision = revision + ?, updated_at = ? WHERE id = ?"
+        now = self._now()
+        connection.run(said, times, now, task_id)
+        return now
 
     def _move(self, connection: Connection, task_id: str, before: Standing, status: TaskStatus) -> None:
         """To another status; at its end a task forgets what gives access, and the oldest make room."""
         if status is before.status:
             return
         self._retention.move(connection, task_id, before.status, status)
-        if status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
+        if status in ENDED:
             for step in tuple(self._rows.with_secrets(connection, task_id)):
                 self._rows.update(connection, task_id, forgotten(step, status, before.cancel_asked))
             self._retention.trim(connection)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from functools import partial
 
 from medusa.adapters.repositories.sql.changes import Changes, Wish
 from medusa.adapters.repositories.sql.holders import Holders
 from medusa.adapters.repositories.sql.key import KeyPlace, opened
+from medusa.adapters.repositories.sql.live import LiveTasks
 from medusa.adapters.repositories.sql.poll import Poll
 from medusa.adapters.repositories.sql.query import page, revisions
 from medusa.adapters.repositories.sql.retention import Retention, counted
 from medusa.adapters.repositories.sql.rows import StepRows
+from medusa.adapters.repositories.sql.saves import StepSave
 from medusa.adapters.repositories.sql.store import Store
 from medusa.adapters.repositories.sql.watch import Watchers
+from medusa.domain.failures import TaskNotFound
 from medusa.domain.ports import ChangesPort
 from medusa.domain.task import Step, Task, TaskStatus
 
@@ -50,6 +54,8 @@ class SqlRepository:
             raise
         retention = Retention(keep_finished, keep_days, now)
         self._changes = Changes(self._rows, retention, self._holders, now)
+        store.when_undone(self._changes.undone)
+        self._live = LiveTasks()
 
     # ------------------------------------------------------------ keeping
 
@@ -60,7 +66,17 @@ class SqlRepository:
 
     def get(self, task_id: str) -> Task:
         with self._store.reading() as connection:
-            return self._rows.found(connection, task_id)
+            row = connection.row("SELECT epoch, revision FROM tasks WHERE id = ?", task_id)
+            if row is None:
+                raise TaskNotFound(task_id)
+            known = self._live.found(task_id, *row)
+            if known is not None:
+                return known
+            mark = self._live.mark(task_id)
+        with self._store.reading() as connection:
+            task = self._rows.found(connection, task_id)
+        self._live.read(task, row[0], mark)
+        return task
 
     def recent(
         self,
@@ -97,9 +113,7 @@ class SqlRepository:
         self.save_step_soon(task_id, step, epoch, announce).result()
 
     def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
-        saved = self._store.write_soon(
-            lambda connection: self._changes.save_step(connection, task_id, step, epoch, announce)
-        )
+        saved = self._store.save_soon(StepSave(self._changes, self._live, task_id, step, epoch, int(announce)))
         if announce:
             saved.add_done_callback(lambda _: self._watchers.ring(task_id))
         return saved
@@ -131,12 +145,19 @@ class SqlRepository:
 
     def _taken(self, task_id: str, force: bool) -> Future[int]:
         own = self._holders.own()
-        return self._store.write_soon(lambda connection: self._changes.take(connection, task_id, own, force))
+        taken = self._store.write_soon(lambda connection: self._changes.take(connection, task_id, own, force))
+        taken.add_done_callback(partial(self._follow, task_id))
+        return taken
+
+    def _follow(self, task_id: str, taken: Future[int]) -> None:
+        if taken.exception() is None:
+            self._live.follow(task_id, taken.result())
 
     def release(self, task_id: str) -> None:
         self.release_soon(task_id).result()
 
     def release_soon(self, task_id: str) -> Future[None]:
+        self._live.leave(task_id)
         return self._store.write_soon(lambda connection: self._holders.release(connection, task_id))
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:

@@ -8,7 +8,7 @@ from typing import Final
 from medusa.adapters.repositories.sql.database import Connection
 from medusa.domain.task import TaskStatus
 
-_ENDED: Final = (TaskStatus.COMPLETED, TaskStatus.FAILED)
+ENDED: Final = (TaskStatus.COMPLETED, TaskStatus.FAILED)
 _AT_ONCE: Final = 100
 """So many tasks are dropped with one change at most, so that none takes long."""
 _DAY_S: Final = 86_400.0
@@ -32,11 +32,11 @@ class Retention:
         """A task goes from one status to another."""
         connection.run(_MOVE, after.value, before.value, after.value)
         connection.run("UPDATE tasks SET status = ? WHERE id = ?", after.value, task_id)
-        if (before in _ENDED) is not (after in _ENDED):
+        if (before in ENDED) is not (after in ENDED):
             self._mark(connection, task_id, after)
 
     def _mark(self, connection: Connection, task_id: str, status: TaskStatus) -> None:
-        if status not in _ENDED:
+        if status not in ENDED:
             connection.run("UPDATE tasks SET finish_no = NULL, finished_at = NULL WHERE id = ?", task_id)
             return
         row = connection.row("SELECT max(finish_no) FROM tasks WHERE finish_no IS NOT NULL")
@@ -52,7 +52,7 @@ class Retention:
         excess = 0
         if self._keep_finished is not None:
             counts = counted(connection)
-            excess = sum(counts[status.value] for status in _ENDED) - self._keep_finished
+            excess = sum(counts[status.value] for status in ENDED) - self._keep_finished
         if excess <= 0 and self._keep_days is None:
             return []
         oldest = connection.rows(

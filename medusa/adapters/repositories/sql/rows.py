@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from medusa.adapters.repositories.codec import from_json, progress_from_json, progress_to_json, to_json
@@ -13,12 +12,11 @@ from medusa.adapters.repositories.sql.crypt import Cipher, Unreadable
 from medusa.adapters.repositories.sql.database import Connection, Row
 from medusa.domain.failures import MedusaError, TaskNotFound
 from medusa.domain.request import PublishRequest
-from medusa.domain.task import Step, StepState, Task, TaskStatus
+from medusa.domain.task import Step, Task
 from medusa.domain.values import Checkpoint, Intent, StepSpec
 
 T = TypeVar("T")
 _log = logging.getLogger("medusa.repository")
-_NOTHING_ASKED: Final = PublishRequest(())
 
 TASK: Final = (
     "SELECT id, created_at, revision, cancel_asked, paused, updated_at, body FROM tasks JOIN requests ON task_id = id"
@@ -27,55 +25,6 @@ _STEPS: Final = (
     "SELECT step_key, progress, checkpoint, intent, may_be_out, spec FROM steps WHERE task_id = ? ORDER BY place"
 )
 _SECRETS: Final = "SELECT 1 FROM steps WHERE task_id = ? AND (checkpoint IS NOT NULL OR intent IS NOT NULL) LIMIT 1"
-_STANDING: Final = (
-    "SELECT status, epoch, revision, cancel_asked, paused, holder, step_key, state, required"
-    " FROM tasks LEFT JOIN steps ON task_id = id WHERE id = ?"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a task stands, without its content."""
-
-    status: TaskStatus
-    epoch: int
-    revision: int
-    cancel_asked: bool
-    paused: bool
-    holder: int | None
-    steps: Mapping[str, tuple[str, bool]]
-    """Key -> the step's state, and whether the step is required."""
-
-    @property
-    def ended(self) -> bool:
-        return self.status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
-
-    def after(self, step: Step) -> TaskStatus:
-        """The task's status once this step is saved."""
-        state, required = self.steps[step.key]
-        if state == step.state.value:
-            return self.status
-        return replace(self, steps={**self.steps, step.key: (step.state.value, required)}).folded()
-
-    def folded(self) -> TaskStatus:
-        """The status that the steps and the wishes make."""
-        steps = (Step(_blank(required), None, StepState(state)) for state, required in self.steps.values())
-        return Task("", _NOTHING_ASKED, tuple(steps), 0.0, cancel_asked=self.cancel_asked, paused=self.paused).status
-
-
-def standing(connection: Connection, task_id: str) -> Standing | None:
-    """None when there is no such task."""
-    rows = connection.rows(_STANDING, task_id)
-    if not rows:
-        return None
-    status, epoch, revision, cancel_asked, paused, holder = rows[0][:6]
-    steps = {key: (state, bool(required)) for *_, key, state, required in rows if key is not None}
-    return Standing(TaskStatus(status), epoch, revision, bool(cancel_asked), bool(paused), holder, steps)
-
-
-@cache
-def _blank(required: bool) -> StepSpec:
-    return StepSpec("", "", required=required)
 
 
 class StepRows:

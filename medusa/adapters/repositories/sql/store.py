@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from medusa.adapters.repositories.sql.database import Connection, Database
 from medusa.adapters.repositories.sql.reader import Reader
-from medusa.adapters.repositories.sql.writer import Writer
+from medusa.adapters.repositories.sql.writer import Save, Writer
 
 T = TypeVar("T")
 
@@ -20,7 +20,8 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._reader = Reader(database)
-        self._writer = Writer(database)
+        self._undone: list[Callable[[], None]] = []
+        self._writer = Writer(database, self._tell_undone)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees one instant. Raises MedusaError when the database fails."""
@@ -37,6 +38,18 @@ class Store:
     def write_soon(self, work: Callable[[Connection], T]) -> Future[T]:
         """The same, without waiting."""
         return self._writer.write_soon(work)
+
+    def save_soon(self, save: Save) -> Future[Any]:
+        """The same for what may be done together with a later change of the same place."""
+        return self._writer.save_soon(save)
+
+    def when_undone(self, forget: Callable[[], None]) -> None:
+        """`forget` is called, in the writer's thread, whenever changes that were carried out are not committed."""
+        self._undone.append(forget)
+
+    def _tell_undone(self) -> None:
+        for forget in self._undone:
+            forget()
 
     def close(self, last: Callable[[Connection], object]) -> None:
         """Write what was asked for, then `last` if that still can be, and give all files back."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from medusa.adapters.repositories.sql.database import Connection, Database
 from medusa.domain.failures import MedusaError
@@ -20,20 +20,56 @@ _GROUP: Final = 256
 """So many changes go into one commit at most."""
 
 
+class Save(Protocol):
+    """A change that takes the place of an earlier one which was not committed yet."""
+
+    @property
+    def place(self) -> Hashable:
+        """Equal for changes of which the later one holds all that the earlier one does."""
+        ...
+
+    def after(self, earlier: Any) -> Save:
+        """Both in one."""
+        ...
+
+    def __call__(self, connection: Connection) -> Any: ...
+
+    def committed(self, answer: Any) -> None:
+        """It is on disk, with this answer; called before anyone who waits for it is told."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Change:
     work: Work[Any]
     done: Future[Any]
+    save: Save | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What is carried out at once, for all who asked for it."""
+
+    work: Work[Any]
+    changes: tuple[_Change, ...]
+    save: Save | None = None
+
+    def settle(self, answer: Any) -> None:
+        if self.save is not None:
+            self.save.committed(answer)
+        for change in self.changes:
+            change.done.set_result(answer)
 
 
 class Writer:
     """Carries out changes, each of them whole or not at all. One may be begun more than once before it is committed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, undone: Callable[[], None]) -> None:
+        """`undone` is called whenever changes that were carried out are not committed."""
         self._lock = threading.Lock()
         self._changes: SimpleQueue[_Change | None] = SimpleQueue()
         self._thread = threading.Thread(
-            target=_serve, args=(database, self._changes), name="medusa-writer", daemon=True
+            target=_serve, args=(database, self._changes, undone), name="medusa-writer", daemon=True
         )
         self._thread.start()
         self._stop = weakref.finalize(self, self._changes.put, None)
@@ -45,7 +81,13 @@ class Writer:
 
     def write_soon(self, work: Work[T]) -> Future[T]:
         """The same, without waiting."""
-        change = _Change(work, Future())
+        return self._put(_Change(work, Future()))
+
+    def save_soon(self, save: Save) -> Future[Any]:
+        """The same for what may be done together with a later change of the same place."""
+        return self._put(_Change(save, Future(), save))
+
+    def _put(self, change: _Change) -> Future[Any]:
         change.done.set_running_or_notify_cancel()  # who stops waiting for it does not take it back
         with self._lock:  # nothing is put behind the end
             if not self._stop.alive:
@@ -62,15 +104,16 @@ class Writer:
         self._thread.join()
 
 
-def _serve(database: Database, changes: SimpleQueue[_Change | None]) -> None:
+def _serve(database: Database, changes: SimpleQueue[_Change | None], undone: Callable[[], None]) -> None:
     connection: Connection | None = None
     while (first := changes.get()) is not None:
         group, last = _gathered(first, changes)
         try:
             connection = connection or database.connect()
-            _carry_out(connection, group, database)
+            _carry_out(connection, group, database, undone)
         except database.errors as error:
             _refuse(group, database, error)
+            undone()
             _give_up(connection, database)
             connection = None
         if last:
@@ -100,7 +143,20 @@ def _gathered(first: _Change, changes: SimpleQueue[_Change | None]) -> tuple[lis
     return group, False
 
 
-def _carry_out(connection: Connection, group: list[_Change], database: Database) -> None:
+def _units(group: list[_Change]) -> list[_Unit]:
+    """Saves of one place become one, where the last of them stands."""
+    units: dict[Hashable, _Unit] = {}
+    for number, change in enumerate(group):
+        if change.save is None:
+            units[number] = _Unit(change.work, (change,))
+            continue
+        earlier = units.pop(change.save.place, None)
+        save = change.save.after(earlier.save) if earlier else change.save
+        units[change.save.place] = _Unit(save, (*(earlier.changes if earlier else ()), change), save)
+    return list(units.values())
+
+
+def _carry_out(connection: Connection, group: list[_Change], database: Database, undone: Callable[[], None]) -> None:
     """Commit them together; if that fails, in halves, so that a change fails for nobody else's sake."""
     try:
         connection.begin(write=True)
@@ -108,20 +164,22 @@ def _carry_out(connection: Connection, group: list[_Change], database: Database)
         connection.rollback()
         _refuse(group, database, error)
         return
+    units = _units(group)
     try:
-        answers = [change.work(connection) for change in group]
+        answers = [unit.work(connection) for unit in units]
         connection.commit()
     except Exception as error:
         connection.rollback()
+        undone()
         if len(group) == 1:
             _refuse(group, database, error)
             return
         half = len(group) // 2
-        _carry_out(connection, group[:half], database)
-        _carry_out(connection, group[half:], database)
+        _carry_out(connection, group[:half], database, undone)
+        _carry_out(connection, group[half:], database, undone)
         return
-    for change, answer in zip(group, answers, strict=True):
-        change.done.set_result(answer)
+    for unit, answer in zip(units, answers, strict=True):
+        unit.settle(answer)
 
 
 def _refuse(group: list[_Change], database: Database, error: Exception) -> None:
