@@ -64,11 +64,15 @@ class StepLife:
         Raises TaskLost when another writer has the task: whoever carries it here then lets go of it.
         """
         await kept(self._put(step, announce))
+
+    def amend(self, step: Step) -> None:
+        """Change the step by what is saved with its next change, which comes before anything else is done."""
+        self.step = step
         if self._called_off and not self.may_be_out:
             self._stop.set()
 
     def _put(self, step: Step, announce: bool) -> Future[None]:
-        self.step = step
+        self.amend(step)
         return self.ports.repository.save_step_soon(self.task_id, step, self._epoch, announce)
 
     def now(self) -> float:

@@ -86,13 +86,20 @@ async def _check_unchanged(life: StepLife, media: Media) -> None:
 
 
 async def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:
-    """A new checkpoint. If the platform, when asked, wants bytes again, then the last block did not take effect."""
+    """A new checkpoint, on disk before the next call: unless there is a wait first, it is saved as that one begins.
+
+    If the platform, when asked, wants bytes again, then the last block did not take effect.
+    """
     if not asked:  # of some steps nobody is asked, so that an answer proves nothing about credentials
         life.went_well()
     step = pipeline.advanced(life.step, at, asked=asked)
     total = spec.media.size if at.want and spec.media else step.total
     told = asked and at.want is not None
-    await life.change(replace(step, total=total, committed=step.committed and not told), announce=bool(at.note))
+    moved = replace(step, total=total, committed=step.committed and not told)
+    if at.note or at.wait_s:
+        await life.change(moved, announce=bool(at.note))
+    else:
+        life.amend(moved)
 
 
 async def _recover(life: StepLife, uploader: UploaderPort, failure: Failure) -> None:
