@@ -31,6 +31,8 @@ from medusa.daemon.errors import Refused, exhausted, not_found, unavailable
 LEAST_COST: Final = 1024**2
 """What an upload counts at least: a folder costs too."""
 RETRY_S: Final = 60
+SETTLED_S: Final = 600.0
+"""A request whose reply was lost may be made again, so that media stay so long after their last use."""
 _log = logging.getLogger("medusa.daemon")
 
 
@@ -226,9 +228,10 @@ class MediaStore:
     def sweep(self, ended: Callable[[str], bool], done: Callable[[str], bool]) -> None:
         """Remove what is over: all its tasks are `done`, or nothing came for long and they have all `ended`."""
         for key, place in tuple(self._places.items()):
-            tasks = place.upload.tasks
-            late = self._expires_at(place) <= self._now() and all(map(ended, tasks))
-            if late or (tasks and all(map(done, tasks))):
+            tasks, now = place.upload.tasks, self._now()
+            late = self._expires_at(place) <= now and all(map(ended, tasks))
+            settled = bool(tasks) and place.touched() + SETTLED_S <= now and all(map(done, tasks))
+            if late or settled:
                 self._remove(key, tasks)
 
     def _remove(self, key: tuple[str, str], tasks: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from medusa.config import BoundSettings, MediaSettings
 from medusa.daemon.errors import Refused
-from medusa.daemon.media_store import Header, MediaStore
+from medusa.daemon.media_store import SETTLED_S, Header, MediaStore
 from medusa.daemon.receiving import Writer
 
 HOUR = 3600.0
@@ -84,18 +84,20 @@ def test_what_a_task_needs_stays_until_that_is_over(bench: Bench) -> None:
     assert not bench.there()
 
 
-def test_what_all_its_tasks_are_done_with_goes_at_once(bench: Bench) -> None:
+def test_what_all_its_tasks_are_done_with_goes_when_no_call_is_repeated_any_more(bench: Bench) -> None:
     bench.upload()
     for task_id in ("t1", "t2"):
         bench.store.used("web", HEADER.media_id, task_id)
     bench.done = bench.ended = {"t1"}
-    bench.sweep()
+    bench.sweep(SETTLED_S)
     assert bench.there()
     bench.done = bench.ended = {"t1", "t2"}
+    bench.sweep(SETTLED_S - 1)
+    assert bench.there()
     with bench.store.lent("web", HEADER.media_id) as file:
-        bench.sweep()
+        bench.sweep(SETTLED_S)
         assert file.read_bytes() == b"0123456789", "a request is just being made with it"
-    bench.sweep()
+    bench.sweep(SETTLED_S)
     assert not bench.there()
 
 

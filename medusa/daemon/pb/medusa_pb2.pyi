@@ -26,7 +26,7 @@ MEDIA_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, TASK_CONFLICT, MEDIA_CONFLICT, LIMIT_RE
 SUBJECT_UNKNOWN, SCOPE_MISSING, SHUTTING_DOWN, STORAGE_FAILED.
 What goes wrong with a platform is no error of a call: it is in the task.
 
-A request is at most 4 MiB, and its metadata at most 1 MiB as JSON.
+A message is at most 4 MiB, or what the daemon's configuration says (`bounds`).
 """
 
 from collections import abc as _abc
@@ -1455,8 +1455,8 @@ class UploadedMedia(_message.Message):
     """All bytes are there, and the checksum is right: it can be published."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it is removed, unless a task needs it then; each byte and each new task puts that off. Once all tasks that were
-        made with it have completed, it is removed soon; one that failed keeps it, for RetryTask.
+        """When it is removed, unless a task needs it then; each byte and each new task puts that off. It goes sooner,
+        ten minutes after the last Publish with it, once all its tasks have completed; one that failed keeps it, for RetryTask.
         """
 
     def __init__(

@@ -26,7 +26,7 @@ MEDIA_NOT_FOUND, IDEMPOTENCY_KEY_REUSED, TASK_CONFLICT, MEDIA_CONFLICT, LIMIT_RE
 SUBJECT_UNKNOWN, SCOPE_MISSING, SHUTTING_DOWN, STORAGE_FAILED.
 What goes wrong with a platform is no error of a call: it is in the task.
 
-A request is at most 4 MiB, and its metadata at most 1 MiB as JSON.
+A message is at most 4 MiB, or what the daemon's configuration says (`bounds`).
 """
 
 from collections import abc as _abc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from medusa import MedusaCore
 from medusa.config import DaemonSettings
 from medusa.daemon.gate import Gate
 from medusa.daemon.listening import listen
-from medusa.daemon.media_store import MediaStore
+from medusa.daemon.media_store import SETTLED_S, MediaStore
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
 from medusa.daemon.server import Server
 from medusa.daemon.tls import Certificate
@@ -23,6 +24,11 @@ from tests.integration.conftest import core, core_of, platform
 
 __all__ = ["core", "core_of", "platform"]
 WITHIN_S = 20.0
+
+
+def later() -> float:
+    """When media that are over may go; epoch seconds."""
+    return time.time() + SETTLED_S
 
 
 class Serving:
@@ -34,7 +40,7 @@ class Serving:
         self.gate = Gate(self._settings)
         self._folder = TemporaryDirectory()
         folder = self._settings.media.directory or Path(self._folder.name)
-        self._store = MediaStore(folder, self._settings.media, self._settings.bounds)
+        self._store = MediaStore(folder, self._settings.media, self._settings.bounds, later)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
