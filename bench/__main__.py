@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from bench import memory, outage, startup
+from bench import memory, outage, startup, streams
 
 
 def main() -> None:
     """All measurements, or those named."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", default=["startup", "memory"], help="startup, memory; outage (root, five minutes)"
+        "names", nargs="*", default=["startup", "memory"], help="startup, memory; streams; outage (root, five minutes)"
     )
     parser.add_argument("--gib", type=float, nargs="+", default=[1.0, 8.0], help="sizes for the memory measurement")
     asked = parser.parse_args()
@@ -19,6 +19,8 @@ def main() -> None:
         startup.run()
     if "memory" in asked.names:
         memory.run(asked.gib)
+    if "streams" in asked.names:
+        streams.run([1000, 5000], rounds=11)
     if "outage" in asked.names:
         outage.run()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc import aio
 
 from medusa import MedusaCore
 from medusa.adapters.platforms.fake.server import FakePlatform
@@ -20,6 +22,7 @@ from tests.integration.conftest import SAMPLE, CoreOf
 from tests.integration.daemon.conftest import WITHIN_S, Serving
 
 MANY = 300
+THOUSANDS = 4000
 VIDEO: dict[str, Any] = {"platforms": ["fake"], "metadata": {"fake": {"title": "Talk"}}}
 POST: dict[str, Any] = {"platforms": ["news"], "metadata": {"news": {"message": "It is out"}}}
 
@@ -123,6 +126,32 @@ def test_many_watch_one_task_and_all_see_its_end(
             (pb.TASK_STATE_COMPLETED, core.get_task(task_id).revision)
         }
     assert not [name for name in threads if name.startswith("medusa-watch")]
+
+
+def test_thousands_of_streams_that_open_at_one_instant_all_hold(
+    core: MedusaCore, address: str, platform: FakePlatform
+) -> None:
+    """By its defaults gRPC's core cancels a third of them."""
+    held = platform.hold("session.bytes")
+    task_id = core.publish_async(SAMPLE, **VIDEO)
+    assert held.arrived.wait(WITHIN_S)
+
+    async def final(channel: aio.Channel) -> int:
+        request = pb.WatchTaskRequest(task_id=task_id)
+        states = [reply.task.state async for reply in MedusaServiceStub(channel).WatchTask(request)]
+        return states[-1]
+
+    async def all_of_them() -> set[int]:
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        channels = [aio.insecure_channel(address, options) for _ in range(8)]
+        streams = [asyncio.ensure_future(final(channels[n % 8])) for n in range(THOUSANDS)]
+        await asyncio.sleep(0)
+        held.release()
+        ends = set(await asyncio.gather(*streams))
+        await asyncio.gather(*(channel.close() for channel in channels))
+        return ends
+
+    assert asyncio.run(all_of_them()) == {pb.TASK_STATE_COMPLETED}
 
 
 def test_a_dashboard_shows_what_is_there_and_what_comes(core: MedusaCore, stub: MedusaServiceStub) -> None:
