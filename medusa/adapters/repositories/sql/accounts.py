@@ -20,10 +20,12 @@ class SqlAccounts(FileAccounts):
         self._store.write(lambda connection: _block(connection, scope, until))
 
     def blocked_until(self, scopes: Iterable[str]) -> float:
-        asked = "SELECT until FROM blocks WHERE scope = ?"
+        named = tuple(scopes)
+        marks = ", ".join("?" * len(named)) or "NULL"
+        asked = f"SELECT max(until) FROM blocks WHERE scope IN ({marks})"  # noqa: S608 - only marks
         with self._store.reading() as connection:
-            found = (connection.row(asked, scope) for scope in scopes)
-            return max((row[0] for row in found if row is not None), default=0.0)
+            row = connection.row(asked, *named)
+        return row[0] if row and row[0] else 0.0
 
     def throttle(self, target: str, rate: float | None) -> None:
         self._store.write(lambda connection: _throttle(connection, target, rate))
