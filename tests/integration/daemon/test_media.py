@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import queue
 import uuid
@@ -26,6 +27,7 @@ from medusa.daemon.tokens import hashed
 from medusa.domain.failures import Failure, FailureKind
 from tests.integration.conftest import SAMPLE
 from tests.integration.daemon.conftest import WITHIN_S, Serving
+from tests.integration.daemon.process import Medusad
 
 BYTES = Path(SAMPLE).read_bytes()
 HALF = len(BYTES) // 2
@@ -213,6 +215,27 @@ def test_an_upload_goes_on_after_a_restart(core: MedusaCore, tmp_path: Path, set
                 upload(stub, done)
             assert upload(stub, at(about, stands(stub, about).offset if complete else 0), part).complete is complete
             assert stands(stub, done).complete
+
+
+def test_an_upload_goes_on_after_a_kill(tmp_path: Path) -> None:
+    config, about = tmp_path / "medusa_config.json", header()
+    config.write_text(json.dumps({"medusa": {"engine": {"path": "tasks.db"}}}))
+    with Medusad(config, f"unix:{tmp_path}/m.sock") as medusad:
+        with grpc.insecure_channel(f"unix:{tmp_path}/m.sock") as channel:
+            line = Line(MedusaServiceStub(channel))
+            line.send(header=about)
+            line.send(chunk=BYTES[:HALF])
+            until_stored(MedusaServiceStub(channel), about, HALF)
+            medusad.kill()
+            with pytest.raises(grpc.RpcError) as lost:
+                line.call.result()
+            assert lost.value.code() is CODES.UNAVAILABLE
+            line.cut()
+        medusad.start()
+        with grpc.insecure_channel(f"unix:{tmp_path}/m.sock") as channel:
+            stub = MedusaServiceStub(channel)
+            assert upload(stub, at(about, stands(stub, about).offset)).complete
+    assert [file.read_bytes() for file in tmp_path.glob("media/*/file/*")] == [BYTES]
 
 
 def test_a_complete_upload_may_be_completed_again(stub: MedusaServiceStub) -> None:
