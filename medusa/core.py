@@ -80,6 +80,7 @@ class MedusaCore:
         metadata: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        caller: str = "",
     ) -> str:
         """Begin to publish and return the new task's id at once; the work goes on in threads.
 
@@ -88,10 +89,12 @@ class MedusaCore:
         wrong with the media, or what only a platform can tell, ends the task as failed.
 
         With an `idempotency_key` that a task was made with before, nothing begins: the id of that task comes back, or
-        TaskConflict is raised if it was asked for something else.
+        TaskConflict is raised if it was asked for something else. `caller` is kept with the task: who asks, where
+        several do.
         """
         self._engine.check_usable()
         task = self._plan(media_file, platforms, metadata)
+        task = replace(task, request=replace(task.request, caller=caller))
         kept = self._repository.create(task, idempotency_key, _fingerprint(task.request))
         if kept == task.id:
             self._engine.submit(task.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -23,6 +23,7 @@ T = TypeVar("T")
 THREADS: Final = 8
 """Of their own, so that bytes that arrive hold up no other call."""
 SWEEP_S: Final = 30.0
+PAGE: Final = 500
 _log = logging.getLogger("medusa.daemon")
 
 
@@ -33,7 +34,7 @@ class Intake:
         """`tasks`: how many unfinished ones a caller may have. `core` can be exchanged."""
         self.core = core
         self._store = store
-        self._allotment = Allotment(tasks, self._ended)
+        self._allotment = Allotment(tasks, self._ended, self._unfinished)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-intake")
 
     def reload(self, settings: DaemonSettings) -> None:
@@ -80,10 +81,11 @@ class Intake:
         with self._allotment.one_more(caller) as begun:
             if media_id:
                 with self._store.lent(caller, media_id) as file:
-                    task_id = self.core.publish_async(**{**asked, "media_file": file}, idempotency_key=key)
+                    asked = {**asked, "media_file": file}
+                    task_id = self.core.publish_async(**asked, idempotency_key=key, caller=caller)
                     self._store.used(caller, media_id, task_id)
             else:
-                task_id = self.core.publish_async(**asked, idempotency_key=key)
+                task_id = self.core.publish_async(**asked, idempotency_key=key, caller=caller)
             begun(task_id)
             return task_id
 
@@ -92,6 +94,13 @@ class Intake:
             return self.core.validate(**asked, online=online)
         with self._store.lent(caller, media_id) as file:
             return self.core.validate(**{**asked, "media_file": file}, online=online)
+
+    def _unfinished(self) -> Iterator[tuple[str, str]]:
+        for status in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
+            before = None
+            while page := self.core.list_tasks(PAGE, before, status=status):
+                yield from ((task.request.caller, task.id) for task in page)
+                before = page[-1].id
 
     def _ended(self, task_id: str) -> bool:
         """Also when it is forgotten."""

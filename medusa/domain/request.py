@@ -27,6 +27,8 @@ class PublishRequest:
     metadata: Json = field(default_factory=dict, repr=False)
     """Target key -> what that platform was asked for."""
     media: Media | None = None
+    caller: str = ""
+    """Who asked, where several do."""
 
     def asked(self, target: str) -> Json:
         """What `target` was asked for; empty when nothing was said."""

@@ -412,21 +412,26 @@ def test_on_a_full_disk_an_upload_waits_at_its_byte(stub: MedusaServiceStub, mon
     assert upload(stub, at(about, 1000)).complete
 
 
-def test_a_caller_has_so_many_unfinished_tasks_and_no_more(core: MedusaCore, tmp_path: Path) -> None:
+def test_a_caller_has_so_many_unfinished_tasks_and_no_more_also_after_a_restart(
+    core: MedusaCore, tmp_path: Path
+) -> None:
     settings = DaemonSettings(bounds=BoundSettings(tasks=2))
     asked = pb.PublishRequest(targets=["news"])
     asked.metadata.update({"news": {"message": "hi"}})
-    with (
-        Serving(core, f"unix:{tmp_path}/m.sock", settings) as serving,
-        grpc.insecure_channel(serving.address) as channel,
-    ):
-        stub = MedusaServiceStub(channel)
-        core._engine.submit = lambda task_id: None  # type: ignore[method-assign]  # nothing gets on
-        first, _ = (stub.Publish(asked).task.id for _ in range(2))
-        with pytest.raises(grpc.RpcError) as refused:
-            stub.Publish(asked)
-        assert refused.value.code() is CODES.RESOURCE_EXHAUSTED
-        del core._engine.submit
-        stub.CancelTask(pb.CancelTaskRequest(task_id=first))
-        ended(stub, first)
-        assert stub.Publish(asked).task.id
+    core._engine.submit = lambda task_id: None  # type: ignore[method-assign]  # nothing gets on
+    begun: list[str] = []
+    for place, room in (("one", 2), ("other", 0)):
+        with (
+            Serving(core, f"unix:{tmp_path}/{place}.sock", settings) as serving,
+            grpc.insecure_channel(serving.address) as channel,
+        ):
+            stub = MedusaServiceStub(channel)
+            begun += [stub.Publish(asked).task.id for _ in range(room)]
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.Publish(asked)
+            assert refused.value.code() is CODES.RESOURCE_EXHAUSTED
+            if not room:
+                del core._engine.submit
+                stub.CancelTask(pb.CancelTaskRequest(task_id=begun[0]))
+                ended(stub, begun[0])
+                assert stub.Publish(asked).task.id not in begun
