@@ -42,7 +42,8 @@ proto/node_modules: proto/package-lock.json
 	@cd proto && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-bench: $(VENV)/.dev  ## memory and start-up figures, as ratios
+bench: $(VENV)/.dev  ## all figures as ratios; writes docs/benchmarks.md (ten minutes; needs cc, OpenSSL's headers and curl)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	@$(BIN)/python -m bench
 
 test-all:  ## the tests on every supported Python that is installed

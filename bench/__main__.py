@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import argparse
 
-from bench import memory, outage, startup, streams
+from bench import memory, outage, startup, streams, upload
 
 
 def main() -> None:
     """All measurements, or those named."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", default=["startup", "memory"], help="startup, memory; streams; outage (root, five minutes)"
+        "names",
+        nargs="*",
+        default=["startup", "memory", "upload"],
+        help="startup, memory, upload (ten minutes); streams; outage (root, five minutes)",
     )
     parser.add_argument("--gib", type=float, nargs="+", default=[1.0, 8.0], help="sizes for the memory measurement")
+    parser.add_argument("--rounds", type=int, default=11, help="of the upload measurements")
     asked = parser.parse_args()
     if "startup" in asked.names:
         startup.run()
     if "memory" in asked.names:
         memory.run(asked.gib)
+    if "upload" in asked.names:
+        upload.run(asked.rounds)
     if "streams" in asked.names:
         streams.run([1000, 5000], rounds=11)
     if "outage" in asked.names:

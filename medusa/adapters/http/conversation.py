@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 import h11
@@ -64,17 +64,16 @@ class Conversation:
         return mine is theirs is h11.DONE and not self._http.trailing_data[0] and not self._line.ended
 
     def _send(self, request: Request, opening: h11.Request) -> None:
-        for block in self._framed(request, opening):
+        if not self._push(self._line.seal(self._http.send(opening) or b"")):
+            return
+        sent = 0
+        for block in blocks(request.body):
             if not self._push(self._line.seal(block)):
                 return
+            sent += len(block)
+        told = h11.Data(data=range(sent))  # type: ignore[arg-type]  # h11 looks at nothing but its length
+        self._http.send_with_data_passthrough(told)
         self._http.send(h11.EndOfMessage())
-
-    def _framed(self, request: Request, opening: h11.Request) -> Iterator[bytes | memoryview]:
-        yield self._http.send(opening) or b""
-        for block in blocks(request.body):
-            counted = h11.Data(data=block)  # type: ignore[arg-type]  # h11 looks at the length alone: nothing is copied
-            self._http.send_with_data_passthrough(counted)
-            yield block
 
     def _push(self, rest: memoryview) -> bool:
         """Send all of it. False when the peer has refused the request meanwhile, and the rest is not wanted."""

@@ -1,0 +1,193 @@
+"""`python -m bench upload`: a running Medusa against its peers; writes docs/benchmarks.md. Takes about ten minutes."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+
+from bench.upload import texts
+from bench.upload.clients import Client, Curl, Rclone, environment, started
+from bench.upload.link import FAR, link, what_is_missing
+from bench.upload.measure import BASE, Row, compare, turn
+from bench.upload.report import Report, machine, plot
+from bench.upload.sink import Sink, certified, sink
+from bench.upload.target import medusa_config
+
+GIB, MIB = 2**30, 2**20
+MEDUSA = "Medusa"
+PEERS = {
+    "google-api-python-client": "googleapiclient",
+    "google-api-python-client, one chunk": "googleapiclient_one_chunk",
+    "PyVimeo": "pyvimeo",
+    "tuspy": "tuspy",
+    "Medusa's sender alone": "sender",
+    "nothing but the bytes": "fastest",
+}
+LINE = {"round_trip_ms": 50.0}
+
+
+def run(rounds: int = 11, small: int = 5) -> None:
+    """Everything; `small` is the number of rounds of what takes long."""
+    report = Report()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certified(folder, "127.0.0.1", FAR)
+        report.say("# Benchmarks", f"Written by `make bench`. {machine()}", texts.INTRODUCTION.format(rounds=rounds))
+        with sink(folder) as served:
+            panels = [_one_upload(report, served, folder, rounds, tls) for tls in (True, False)]
+            _start(report, served, folder, rounds)
+            _memory(report, served, folder)
+            _many(report, served, folder, rounds, small)
+        missing = what_is_missing()
+        if missing:
+            report.say("## With delay", f"Left out: the line with delay {missing}.")
+        else:
+            _with_delay(report, folder)
+    plot("benchmarks.svg", [panel for pair in panels for panel in pair])
+    report.write()
+
+
+def _film(folder: Path, size: int) -> Path:
+    """A real MP4 with a sparse tail, so that even 16 GiB take no disk."""
+    path = folder / f"{size // MIB}-MiB.mp4"
+    if not path.exists():
+        path.write_bytes((resources.files("medusa") / "sandbox" / "sample.mp4").read_bytes())
+        with path.open("ab") as file:
+            file.truncate(size)
+    return path
+
+
+def _one_upload(report: Report, served: Sink, folder: Path, rounds: int, tls: bool) -> list[tuple[str, list[_Bar]]]:
+    kind = "TLS" if tls else "plain HTTP"
+    report.say(f"## One upload of 1 GiB, {kind}")
+    with ExitStack() as stack:
+        clients: dict[str, Client] = {BASE: Curl(served, folder, tls)}
+        for name, made in {MEDUSA: "medusa", **PEERS}.items():
+            if made == "fastest" and tls and not importlib.util.find_spec("pycurl"):
+                continue
+            clients[name] = stack.enter_context(started(made, served.origin(tls), folder))
+        if shutil.which("rclone"):
+            clients["rclone (WebDAV)"] = Rclone(served, folder, tls)
+        _warm(clients, served, folder)
+        rows = compare(clients, served, [_film(folder, GIB)], rounds)
+    report.compared(rows, ("memory above rest, MB", "rise_mb", ".1f"))
+    peers = {row.name: row for row in rows}
+    against = [_versus(peers, name) for name in PEERS if name in peers and PEERS[name] not in ("sender", "fastest")]
+    report.table([f"{MEDUSA} against", "throughput", "CPU"], against)
+    return [
+        (f"Throughput over {kind}, x curl -T (more is better)", [_bar(row, "rate") for row in rows]),
+        (f"CPU over {kind}, x curl -T (less is better)", [_bar(row, "cpu") for row in rows]),
+    ]
+
+
+_Bar = tuple[str, float, float, float]
+
+
+def _bar(row: Row, what: str) -> _Bar:
+    low, middle, high = statistics.quantiles(row.ratios(what), n=4)
+    return row.name, middle, low, high
+
+
+def _versus(rows: Mapping[str, Row], name: str) -> list[str]:
+    pair = Row(MEDUSA, rows[MEDUSA].samples, rows[name].samples)
+    return [name, f"{pair.ratio('rate'):.2f} x", f"{pair.ratio('cpu'):.2f} x"]
+
+
+def _warm(clients: Mapping[str, Client], served: Sink, folder: Path) -> None:
+    """Imports, certificates and first connections are no part of an upload."""
+    for client in clients.values():
+        turn(client, served, [_film(folder, MIB)])
+
+
+def _start(report: Report, served: Sink, folder: Path, rounds: int) -> None:
+    """From the start of a process to its first byte at the server."""
+    report.say("## `medusa publish`, from its start to the first byte of the video")
+    program = str(Path(sys.executable).with_name("medusa"))
+    film, config = str(_film(folder, MIB)), str(medusa_config(served.origin(True), folder))
+    asked = ["--to", "youtube", "--set", "youtube.title=Bench", "--set", "youtube.wait_until_processed=false"]
+    commands = {
+        "medusa publish": [program, "publish", film, "--config", config, *asked],
+        BASE: ["curl", "-sS", "-T", film, f"{served.origin(True)}/put"],
+        "python -c pass": [sys.executable, "-c", "pass"],
+    }
+    taken: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            begun = time.monotonic()
+            subprocess.run(command, check=True, capture_output=True, env=environment(folder / "ca.pem"))
+            end = time.monotonic() if name == "python -c pass" else served.uploads()[0].first
+            taken[name].append(1000 * (end - begun))
+    report.table(["", "ms", "from", "to"], [_span(name, times) for name, times in taken.items()])
+
+
+def _span(name: str, times: Sequence[float]) -> list[str]:
+    return [name, f"{statistics.median(times):.0f}", f"{min(times):.0f}", f"{max(times):.0f}"]
+
+
+def _memory(report: Report, served: Sink, folder: Path) -> None:
+    report.say("## Memory, over TLS", texts.MEMORY)
+    rows = []
+    for gib in (1, 16):
+        with started("medusa", served.origin(True), folder) as running:
+            turn(running, served, [_film(folder, MIB)])
+            cost = running.upload([_film(folder, gib * GIB)])
+            served.uploads()
+            rows.append([f"{gib} GiB", f"{cost.resting_mb:.1f}", f"{cost.rise_mb:.1f}"])
+    report.table(["", "before, MB", "above that, MB"], rows)
+
+
+def _many(report: Report, served: Sink, folder: Path, rounds: int, small: int) -> None:
+    report.say(
+        "## Many uploads of 64 MiB at once, over TLS",
+        texts.MANY,
+    )
+    film = _film(folder, 64 * MIB)
+    for count, times in ((8, rounds), (32, rounds), (128, small)):
+        with started("medusa", served.origin(True), folder) as running:
+            clients: dict[str, Client] = {BASE: Curl(served, folder), MEDUSA: running}
+            _warm(clients, served, folder)
+            rows = compare(clients, served, [film] * count, times)
+        report.say(f"### {count} at once, {times} rounds")
+        report.compared(rows, ("fairness", "fairness", ".3f"), ("memory, MB", "rise_mb", ".1f"))
+
+
+def _with_delay(report: Report, folder: Path) -> None:
+    report.say(
+        "## With delay: 50 ms there and back, over TLS",
+        texts.DELAY,
+    )
+    rows = []
+    for mbit, size in ((100, 64 * MIB), (1000, 256 * MIB)):
+        with link(folder, mbit=mbit, **LINE) as line, ExitStack() as stack:
+            prompt, slow = (
+                stack.enter_context(sink(folder, address=FAR, commit_ms=wait, inside=line.far)) for wait in (0, 300)
+            )
+            curl = Curl(prompt, folder, inside=line.near)
+            running = stack.enter_context(started("medusa", prompt.origin(True), folder, line.near))
+            waiting = stack.enter_context(started("medusa", slow.origin(True), folder, line.near))
+            pairs: list[tuple[Client, Sink]] = [(curl, prompt), (running, prompt), (waiting, slow)]
+            for client, served in pairs:
+                turn(client, served, [_film(folder, MIB)])
+            rates = [[turn(client, served, [_film(folder, size)]).rate for client, served in pairs] for _ in range(3)]
+            told = [f"{statistics.median(column):.1f}" for column in zip(*rates, strict=True)]
+            ratios = [f"{statistics.median(row[n] / row[0] for row in rates):.2f}" for n in (1, 2)]
+            rows.append([f"{size // MIB} MiB at {mbit} Mbit/s", *told, *ratios])
+            if mbit == 100:
+                small = [_small_files(running, prompt, folder, mbit) for _ in range(3)]
+    heads = ["", f"{BASE}, MB/s", MEDUSA, f"{MEDUSA}, commit", "x curl", "x curl, commit"]
+    report.table(heads, rows)
+    report.say(texts.SMALL_FILES.format(share=statistics.median(small)))
+
+
+def _small_files(running: Client, served: Sink, folder: Path, mbit: float) -> float:
+    """The share of the line that 20 small uploads use."""
+    return turn(running, served, [_film(folder, MIB)] * 20).rate * 8 / mbit
