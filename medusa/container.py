@@ -72,14 +72,14 @@ def _database(engine: EngineSettings) -> Database:
         from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
 
         return SqliteDatabase(engine.path)
-    with _extra("postgres", "database_url"):
+    with _extra("postgres", "engine.database_url"):
         from medusa.adapters.repositories.sql.postgres import PostgresDatabase
     return PostgresDatabase(engine.database_url or "")
 
 
 def _key(engine: EngineSettings) -> KeyPlace:
     if engine.key == "keyring":
-        with _extra("keyring", "key"):
+        with _extra("keyring", "engine.key"):
             from medusa.adapters.repositories.sql.key_ring import KeyRing
         return KeyRing(str(engine.path or "postgresql"))
     from medusa.adapters.repositories.sql.key_file import KeyFile
@@ -98,11 +98,16 @@ def _extra(name: str, setting: str) -> Iterator[None]:
         yield
     except ImportError as error:
         says = f"needs {error.name or name}: pip install 'medusa-media[{name}]'"
-        raise ConfigError([Problem(f"medusa.engine.{setting}", says)]) from None
+        raise ConfigError([Problem(f"medusa.{setting}", says)]) from None
 
 
 def _http(settings: Settings) -> Http:
-    return Http(Timeouts(stall_s=settings.stall_s))
+    timeouts = Timeouts(stall_s=settings.stall_s)
+    if not settings.daemon.traces:
+        return Http(timeouts)
+    with _extra("otel", "daemon.traces"):
+        from medusa.adapters.http.traced import TracedHttp
+    return TracedHttp(timeouts)
 
 
 def _retry(settings: Settings) -> dict[str, RetryPolicy]:

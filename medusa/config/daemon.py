@@ -121,6 +121,8 @@ class DaemonSettings:
     log: LogSettings = field(default_factory=LogSettings)
     metrics: str | None = None
     """"127.0.0.1:9433": where Prometheus finds the metrics, on loopback only."""
+    traces: bool = False
+    """Whether OpenTelemetry traces calls, and the exchanges of the tasks that they begin; needs the extra [otel]."""
 
     def __post_init__(self) -> None:
         for address in self.listen:

@@ -7,9 +7,12 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from grpc import aio
 
 from medusa import container
 from medusa.config import Settings
@@ -40,6 +43,7 @@ class Daemon:
         self._settings = self._read()
         self._end, self._hurry = asyncio.Event(), asyncio.Event()
         self._retired: list[MedusaCore] = []
+        self._closing = ExitStack()
         self._reloads: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -52,6 +56,7 @@ class Daemon:
                 await self._serve()
             finally:
                 await asyncio.to_thread(self._core.close, 0.0)
+                await asyncio.to_thread(self._closing.close)
         finally:
             claim.close()
 
@@ -59,7 +64,8 @@ class Daemon:
         daemon = self._settings.daemon
         self._gate = Gate(daemon)
         store = MediaStore(self._media_folder, daemon.media, daemon.bounds)
-        self._server = Server(self._core, self._gate, store, daemon.bounds, (journal.write, *self._observers()))
+        observers, outer = (journal.write, *self._observers()), tuple(self._tracers())
+        self._server = Server(self._core, self._gate, store, daemon.bounds, observers=observers, outer=outer)
         credentials = Certificate(daemon.tls).credentials() if daemon.tls else None
         for address in daemon.listen or (f"unix:{places.socket()}",):
             _log.info("listens at %s", listen(self._server.grpc, address, credentials))
@@ -78,6 +84,13 @@ class Daemon:
             metrics = Metrics(self._counts, lambda: self._server.feed.open)
             _log.info("metrics at %s", metrics.serve(address))
             yield metrics.observe
+
+    def _tracers(self) -> Iterator[aio.ServerInterceptor]:
+        if self._settings.daemon.traces:
+            from medusa.daemon import tracing
+
+            self._closing.callback(tracing.configure().shutdown)
+            yield tracing.TraceInterceptor()
 
     def _counts(self) -> dict[str, int]:
         return self._core.counts()

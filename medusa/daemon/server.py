@@ -47,10 +47,17 @@ class Server:
     """The gRPC server around a core, which can be exchanged. Belongs to the event loop in which it was made."""
 
     def __init__(
-        self, core: MedusaCore, gate: Gate, store: MediaStore, bounds: BoundSettings, observers: Iterable[Told] = ()
+        self,
+        core: MedusaCore,
+        gate: Gate,
+        store: MediaStore,
+        bounds: BoundSettings,
+        *,
+        observers: Iterable[Told] = (),
+        outer: Iterable[aio.ServerInterceptor] = (),
     ) -> None:
         """`gate` says who gets in, `store` keeps what they upload, `observers` are told of each change of a task, in
-        a thread. Listens nowhere yet.
+        a thread, `outer` interceptors see each call first. Listens nowhere yet.
         """
         self._gate = gate
         self._aside = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-rpc")
@@ -59,7 +66,7 @@ class Server:
         self.feed = self._servicer.feed
         self._follower = Follower(core, (self.feed.tell, *observers), self.feed.drop, self.feed.watched)
         self._health = health.aio.HealthServicer()
-        self.grpc = aio.server(interceptors=(CallInterceptor(gate),), options=(*OPTIONS, *_bounded(bounds)))
+        self.grpc = aio.server(interceptors=(*outer, CallInterceptor(gate)), options=(*OPTIONS, *_bounded(bounds)))
         add_MedusaServiceServicer_to_server(self._servicer, self.grpc)
         add_HealthServicer_to_server(self._health, self.grpc)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self.grpc)

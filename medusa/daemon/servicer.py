@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from contextvars import copy_context
 from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
@@ -139,4 +140,4 @@ class Servicer(MedusaServiceServicer):
         return task_message(task, lambda target: self.core.patience(target).attempts)
 
     async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._aside, call)
+        return await asyncio.get_running_loop().run_in_executor(self._aside, copy_context().run, call)

@@ -10,6 +10,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from typing import TypeVar
 
 from medusa.runner.turns import Turn, Turns
@@ -58,7 +59,7 @@ class Workers:
 
     async def run(self, work: Callable[[], T], *, bulk: bool = False) -> T:
         """The result of `work`, done in a thread; what it raises is raised here. Not ended by cancelling."""
-        loop = asyncio.get_running_loop()
+        loop, context = asyncio.get_running_loop(), copy_context()
         done: asyncio.Future[T] = loop.create_future()
 
         def settle(result: T | None, error: BaseException | None) -> None:
@@ -73,7 +74,7 @@ class Workers:
             result: T | None = None
             caught: BaseException | None = None
             try:
-                result = work()
+                result = context.run(work)
             except BaseException as error:
                 caught = error
             try:

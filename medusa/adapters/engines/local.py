@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import Context, copy_context
 from typing import Any, Final, Protocol
 
 from medusa.adapters.engines.admission import ACTIVE, Admission, Entry
@@ -98,6 +99,8 @@ class LocalEngine:
         self._contexts: dict[str, LocalContext] = {}
         self._admission = Admission(self._let_in, active)
         self._begun: set[str] = set()
+        self._origins: dict[str, Context] = {}
+        """The contexts in which tasks were submitted that wait to be let in: a trace goes on in them."""
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving = False
@@ -315,6 +318,7 @@ class LocalEngine:
             self._begun.discard(task_id)
             self._ended(task_id)
             return
+        self._origins[task_id] = copy_context()
         self._admission.enter(Entry(place[0], task_id, place[1]))
 
     def _placed(self, task_id: str) -> tuple[float, tuple[str, ...]] | None:
@@ -325,10 +329,10 @@ class LocalEngine:
             return None
 
     def _let_in(self, task_id: str) -> None:
-        self._keep(self._carry(task_id))
+        self._keep(self._carry(task_id), self._origins.pop(task_id))
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _keep(self, work: Coroutine[Any, Any, None], context: Context | None = None) -> None:
+        task = asyncio.get_running_loop().create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import grpc
 import pytest
+from grpc import aio
 
 from medusa import MedusaCore
 from medusa.config import DaemonSettings
@@ -34,9 +35,16 @@ def later() -> float:
 class Serving:
     """A server in an event loop and a thread of its own."""
 
-    def __init__(self, core: MedusaCore, address: str, settings: DaemonSettings | None = None) -> None:
+    def __init__(
+        self,
+        core: MedusaCore,
+        address: str,
+        settings: DaemonSettings | None = None,
+        outer: tuple[aio.ServerInterceptor, ...] = (),
+    ) -> None:
         """With `settings.tls` a "HOST:PORT" speaks TLS."""
         self._core, self.address, self._settings = core, address, settings or DaemonSettings()
+        self._outer = outer
         self.gate = Gate(self._settings)
         self._folder = TemporaryDirectory()
         folder = self._settings.media.directory or Path(self._folder.name)
@@ -61,7 +69,7 @@ class Serving:
         asyncio.run_coroutine_threadsafe(self.server.intake.sweep_once(), self._loop).result(WITHIN_S)
 
     async def _start(self) -> None:
-        self.server = Server(self._core, self.gate, self._store, self._settings.bounds)
+        self.server = Server(self._core, self.gate, self._store, self._settings.bounds, outer=self._outer)
         tls = self._settings.tls
         self.address = listen(self.server.grpc, self.address, Certificate(tls).credentials() if tls else None)
         await self.server.start()
