@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -25,6 +26,7 @@ SAID_BYTES: Final = 500
 """Status and details travel in trailers, of which a client takes 8 KiB by default, percent and base64 encoded."""
 DETAIL_BYTES: Final = 3500
 RETRY_S: Final = 2
+_log = logging.getLogger("medusa.daemon")
 
 
 class Refused(MedusaError):
@@ -65,7 +67,8 @@ def refusal(error: MedusaError) -> Refused:
         case TaskConflict():
             return Refused(grpc.StatusCode.FAILED_PRECONDITION, "TASK_CONFLICT", str(error))
         case _:
-            return unavailable("STORAGE_FAILED", str(error))
+            _log.error("a call fails: %s", error)  # it may name files, which are nothing for callers
+            return unavailable("STORAGE_FAILED", "tasks cannot be kept just now: the daemon's log says why")
 
 
 def invalid(problems: Iterable[Problem]) -> Refused:

@@ -17,15 +17,15 @@ PEERS: Final = 10_000
 
 
 class FailedAttempts:
-    """By the peer's address; of IPv6 by its network of 64 bits, since one host has all of that."""
+    """By whoever makes them: a peer's network, or a caller's name."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def add(self, peer: str) -> tuple[int, float]:
+    def add(self, key: str) -> tuple[int, float]:
         """One failure more: how many it makes in this window, and in how many seconds the window ends."""
-        key, now = network(peer), self._now()
+        now = self._now()
         began, count = self._windows.get(key, (now, 0))
         if now - began >= WINDOW_S:
             self._windows.pop(key)
@@ -37,7 +37,10 @@ class FailedAttempts:
 
 
 def network(peer: str) -> str:
-    """What gRPC calls a peer, "ipv6:[2001:db8::1]:40112", without what changes with each connection."""
+    """What gRPC calls a peer, "ipv6:[2001:db8::1]:40112", without what changes with each connection.
+
+    Of IPv6 that is a network of 64 bits, since one host has all of it.
+    """
     kind, _, address = unquote(peer).partition(":")
     if kind not in ("ipv4", "ipv6"):
         return kind

@@ -54,9 +54,10 @@ class Gate:
             return
         caller = self._known(method, context)
         if caller.scope < needs:
-            _log.warning("%s of %s refused: it has the scope %s", method, caller.name, caller.scope.name.lower())
             says = f"this needs the scope {needs.name.lower()}"
-            raise Refused(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", says)
+            refused = Refused(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", says)
+            self._note(f"caller {caller.name}", method, refused)
+            raise refused
         if self._draining and method in BEGINS:
             raise unavailable("SHUTTING_DOWN", "the daemon is shutting down")
         with self._counted(caller):
@@ -81,13 +82,18 @@ class Gate:
         try:
             return self._caller(context)
         except Refused as refused:
-            peer = context.peer()
-            count, left_s = self._failed.add(peer)
+            count, left_s = self._note(network(context.peer()), method, refused)
             if count > FREE:
                 raise exhausted("too many failed attempts", int(left_s) + 1) from None
-            last = "; further ones are not logged for a while" if count == FREE else ""
-            _log.warning("%s from %s refused: %s%s", method, network(peer), refused, last)
             raise
+
+    def _note(self, who: str, method: str, refused: Refused) -> tuple[int, float]:
+        """Log it, unless there are too many: how many there are, and for how many seconds they count."""
+        count, left_s = self._failed.add(who)
+        if count <= FREE:
+            last = "; further ones are not logged for a while" if count == FREE else ""
+            _log.warning("%s from %s refused: %s%s", method, who, refused, last)
+        return count, left_s
 
     def _caller(self, context: Context) -> Caller:
         token = bearer(context.invocation_metadata() or ())

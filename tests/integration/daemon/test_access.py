@@ -132,6 +132,15 @@ def test_who_goes_on_guessing_is_slowed_and_not_logged_while_others_are_served(
     assert served is grpc.StatusCode.OK
 
 
+def test_a_caller_who_asks_for_what_it_may_not_is_always_told_and_logged_for_a_while(
+    port: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with grpc.insecure_channel(port) as channel:
+        codes = [outcome(channel, SERVICE + "DeleteTask", bearing(TOKENS[Scope.READ])) for _ in range(FREE + 5)]
+    assert codes == [grpc.StatusCode.PERMISSION_DENIED] * (FREE + 5)
+    assert caplog.text.count("DeleteTask from caller READ refused: this needs the scope admin") == FREE
+
+
 def test_new_tokens_count_from_a_reload_on(core: MedusaCore) -> None:
     other = new_token()
     with Serving(core, "127.0.0.1:0", SETTINGS) as serving, grpc.insecure_channel(serving.address) as channel:
