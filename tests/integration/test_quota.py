@@ -169,9 +169,9 @@ def test_what_youtube_says_counts_for_the_rest_of_its_day(opened: OpenCore, sand
 
 @pytest.fixture
 def short_day(monkeypatch: pytest.MonkeyPatch) -> float:
-    """The first day ends in two seconds; epoch seconds."""
+    """When the first day ends: soon. Each day after it lasts a second."""
     ends = time.time() + 2.0
-    monkeypatch.setattr(quota, "next_reset", lambda now: ends if now < ends else ends + 86_400.0)
+    monkeypatch.setattr(quota, "next_reset", lambda now: ends if now < ends else float(int(now) + 1))
     return ends
 
 
@@ -181,7 +181,8 @@ def test_a_task_that_waits_goes_on_at_the_reset(opened: OpenCore, sandbox: Sandb
     replies = [core.wait(task_id, WITHIN_S)["status"] for task_id in (first, second)]
     assert replies == ["completed", "completed"]
     inserts = [record["at"] for record in sandbox.log() if record["operation"] == "videos.insert"]
-    assert min(inserts) < short_day <= max(inserts)
+    assert len(inserts) == 2
+    assert sum(at < short_day for at in inserts) <= 1  # none, on a machine that was too slow to begin before it
 
 
 def test_the_wait_names_its_end_and_outlives_the_process(opened: OpenCore, sandbox: Sandbox) -> None:
