@@ -107,7 +107,8 @@ class UploaderPort(Protocol):
         """Where the platform says that the step stands, after an interruption. Read-only.
 
         Where the platform cannot be asked it gives an earlier, safe checkpoint. A lost session whose thing may exist
-        all the same (`at.commits`) is looked for; SESSION_LOST is raised when it is not found.
+        all the same is looked for; SESSION_LOST is raised when it is not found. That may be only if `at.commits`,
+        which here says that the last block was handed out.
         """
         ...
 

@@ -55,9 +55,14 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
 
 
 async def _ask(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
-    """Where the platform says that it stands. A refused question proves nothing about what was sent before it."""
+    """Where the platform says that it stands. A refused question proves nothing about what was sent before it.
+
+    As long as its last block was not handed out, what looks like its thing is somebody else's: it is not looked for.
+    """
+    asked = at if life.step.committed else replace(at, commits=False)
     try:
-        return await life.once(partial(uploader.ask, spec=spec, at=at))
+        found = await life.once(partial(uploader.ask, spec=spec, at=asked))
+        return at if found is asked else found
     except PlatformError as error:
         raise PlatformError(replace(error.failure, no_effect=False)) from None
 

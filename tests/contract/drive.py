@@ -183,7 +183,9 @@ class _Invisible(_Stepping):
             try:
                 got = self._next(at, asking)
             except PlatformError as error:
-                self._recover(self.life.failed(error))
+                failure = self.life.failed(error)
+                if asking or failure.kind is not FailureKind.SESSION_LOST or not self.step.committed:
+                    self._recover(failure)  # else one question more: its last block may have taken effect
                 ask = True
                 continue
             if isinstance(got, Receipt):
@@ -199,7 +201,7 @@ class _Invisible(_Stepping):
         if at is None:
             got = life.adapter.open(life.call(self.step, "open"), spec, life.made())
         elif asking:
-            got = life.ask(self.step, at)
+            got = life.ask(self.step, at if self.step.committed else replace(at, commits=False))
         else:
             if at.commits:
                 self.save(pipeline.committed(self.step))

@@ -208,6 +208,25 @@ def test_there_is_nothing_to_retry_in_what_runs_or_has_succeeded(opened: OpenCor
         core.retry("unknown")
 
 
+# ---------------------------------------------------------------- the same video twice, on purpose
+
+
+def test_a_lost_upload_is_not_taken_for_the_same_video_of_another_task(
+    opened: OpenCore, sandbox: Sandbox, film: Path
+) -> None:
+    """Its last block never went out, so that what looks like its video is another's: it begins anew."""
+    core = opened()
+    first = upload_that_hangs(core, sandbox, film)
+    assert core.pause(first)
+    rested(core, first)
+    second = core.wait(start(core, "youtube", media=film), WITHIN_S)
+    sandbox.fault(platform="youtube", operation="video.status", kind="session_gone")
+    assert core.unpause(first)
+    urls = {reply["results"]["youtube_url"] for reply in (core.wait(first, WITHIN_S), second)}
+    assert len(urls) == 2
+    assert made(sandbox) == nothing_but(youtube=2)
+
+
 # ---------------------------------------------------------------- another file in its place
 
 

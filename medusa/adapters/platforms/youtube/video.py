@@ -20,6 +20,8 @@ FINISHING_WAITS = 20
 SHORT_SECONDS = 180.0
 """A Short is no longer (YouTube's help on Shorts)."""
 
+_LOST = Failure(FailureKind.SESSION_LOST, "the upload's session is gone", "session")
+
 
 class VideoUpload:
     """Begin a session, put the bytes, and read the video that comes of it."""
@@ -49,7 +51,8 @@ class VideoUpload:
         """What the session says. One that was never begun, or begun in vain, is begun anew: it holds nothing."""
         if "session" not in at.cursor:
             return at
-        return self._read(api, spec, at, api.send(resumable.query(at.cursor["session"], media_of(spec).size)))
+        reply = api.send(resumable.query(at.cursor["session"], media_of(spec).size))
+        return _found(api, spec, at) if reply.status in resumable.GONE else self._read(api, spec, at, reply)
 
     def _begin(self, api: Api, spec: StepSpec, at: Checkpoint) -> Checkpoint:
         media = media_of(spec)
@@ -66,7 +69,7 @@ class VideoUpload:
         """Any reply of the session. One that makes no sense is asked for again: the session keeps the answer."""
         size = media_of(spec).size
         if reply.status in resumable.GONE:
-            return _found(api, spec, at)
+            raise PlatformError(_LOST)
         if reply.status != resumable.INCOMPLETE:
             return _receipt(_video(api, reply), spec)
         offset = resumable.stored(reply)
@@ -121,7 +124,7 @@ def _found(api: Api, spec: StepSpec, at: Checkpoint) -> Receipt:
         return _receipt(video, spec)
     if "waits" in at.cursor:
         raise PlatformError(_unconfirmed())
-    raise PlatformError(Failure(FailureKind.SESSION_LOST, "the upload's session is gone", "session"))
+    raise PlatformError(_LOST)
 
 
 def _unconfirmed() -> Failure:
