@@ -141,11 +141,13 @@ def validate(
 
 @app.command()
 @guarded
-def platforms(config: Config = None, as_json: AsJson = False) -> int:
+def platforms(context: typer.Context, config: Config = None, as_json: AsJson = False) -> int:
     """What each platform can do, its limits, and what the configured targets may still do today."""
-    from medusa.cli.platforms import show
+    from medusa.cli import faces
+    from medusa.cli.platforms import left, show
 
-    return show(config, as_json=as_json)
+    known = left(lambda: faces.chosen(context, config), named=config is not None)
+    return show(known, as_json=as_json)
 
 
 @config_app.command("check")

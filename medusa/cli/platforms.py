@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from medusa.adapters import registry
-from medusa.cli import inputs
 from medusa.cli.ending import COMPLETED, clean
-from medusa.core import MedusaCore
+from medusa.cli.faces import Source, opened
 from medusa.domain.failures import ConfigError
 from medusa.domain.platform import Platform
 from medusa.domain.quota import Quota
@@ -20,9 +18,8 @@ Left = Mapping[Target, tuple[Quota, ...]]
 """What each configured target may still do."""
 
 
-def show(config: Path | None, *, as_json: bool) -> int:
-    """Print what each platform can do, and what the targets of the configuration may still do; the exit status."""
-    left = _left(config)
+def show(left: Left, *, as_json: bool) -> int:
+    """Print what each platform can do, and what the configured targets may still do; the exit status."""
     if as_json:
         print(json.dumps([_described(platform, left) for platform in registry.ALL.values()], indent=2))
         return COMPLETED
@@ -33,13 +30,13 @@ def show(config: Path | None, *, as_json: bool) -> int:
     return COMPLETED
 
 
-def _left(config: Path | None) -> Left:
+def left(source: Callable[[], Source], *, named: bool) -> Left:
     """Nothing without a configuration, and also with one that is still being written, unless it was named."""
     try:
-        with MedusaCore(config_file=inputs.config_file(config), resume=False) as medusa:
+        with opened(source()) as medusa:
             return medusa.quotas()
     except ConfigError:
-        if config is not None:
+        if named:
             raise
         return {}
 

@@ -17,6 +17,8 @@ from medusa.daemon.client.following import Following
 from medusa.daemon.client.operations import Operation, Running
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
 from medusa.domain.failures import MedusaError
+from medusa.domain.quota import Quota
+from medusa.domain.request import Target
 from medusa.domain.task import Task, TaskStatus, status_reply
 from medusa.domain.values import Problem
 
@@ -80,6 +82,10 @@ class AsyncMedusaClient(Client):
     async def delete(self, task_id: str) -> None:
         """As `MedusaCore.delete`."""
         await self._ask(calls.delete(task_id))
+
+    async def quotas(self) -> dict[Target, tuple[Quota, ...]]:
+        """As `MedusaCore.quotas`, for the daemon's targets."""
+        return await self._ask(calls.quotas())
 
     async def limit_bandwidth(self, rate: str | float | None, target: str | None = None) -> None:
         """As `MedusaCore.limit_bandwidth`."""

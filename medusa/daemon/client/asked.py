@@ -19,6 +19,14 @@ DEEPEST: Final = 30
 """Levels of metadata; protobuf refuses to read a hundred levels of messages, and each of ours takes three."""
 
 
+_PLACES: Final = {
+    "media_path": "media_file",
+    "media_id": "media_file",
+    "limits[0].target": "target",
+    "limits[0].bytes_per_second": "rate",
+}
+
+
 def request(platforms: object, metadata: object, idempotency_key: str | None = None) -> pb.PublishRequest:
     """A request without media yet. Raises InvalidRequest for what no message can hold."""
     problems: list[Problem] = []
@@ -45,8 +53,8 @@ def path_of(media_file: object) -> str:
 
 def place(field: str, targets: Collection[str]) -> str:
     """A place in a request for these targets, as MedusaCore names it: "targets[1]" is "platforms[1]"."""
-    if field in ("media_path", "media_id"):
-        return "media_file"
+    if field in _PLACES:
+        return _PLACES[field]
     if field.startswith("targets"):
         return field.replace("targets", "platforms", 1)
     within = field.removeprefix("metadata.")

@@ -16,6 +16,8 @@ from medusa.daemon.convert import TASK_STATES
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.bandwidth import rate as bandwidth_of
 from medusa.domain.failures import InvalidRequest
+from medusa.domain.quota import Quota
+from medusa.domain.request import Target
 from medusa.domain.task import Task, TaskStatus
 from medusa.domain.values import Problem
 
@@ -124,6 +126,11 @@ def resolve(task_id: str, posted: str | None) -> Call[None]:
 def delete(task_id: str) -> Call[None]:
     """Nothing: it is forgotten."""
     return Call("DeleteTask", pb.DeleteTaskRequest(task_id=task_id), _nothing)
+
+
+def quotas() -> Call[dict[Target, tuple[Quota, ...]]]:
+    """What each target may still do."""
+    return Call("ListPlatforms", pb.ListPlatformsRequest(), told.quotas, True)
 
 
 def bandwidth() -> Call[dict[str | None, float]]:

@@ -11,6 +11,7 @@ from medusa.daemon.convert import FAILURE_KINDS, NANOS, STEP_STATES
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import Failure, FailureKind
 from medusa.domain.policy import Trouble
+from medusa.domain.quota import Quota
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import Step, StepState, Task
 from medusa.domain.values import Media, Receipt, StepSpec
@@ -37,6 +38,15 @@ def task(told: pb.Task) -> Task:
 def target(told: pb.Target) -> Target:
     """A configured destination."""
     return Target(told.key, told.platform, told.display_name)
+
+
+def quotas(told: pb.ListPlatformsResponse) -> dict[Target, tuple[Quota, ...]]:
+    """The configured targets, and what each may still do; whose account it is stays with the daemon."""
+    return {target(one): tuple(map(_quota, one.quotas)) for one in told.targets}
+
+
+def _quota(told: pb.Quota) -> Quota:
+    return Quota("", told.name, told.limit, _epoch(told.reset_time), told.limit - told.remaining)
 
 
 def _media(told: pb.Media) -> Media:

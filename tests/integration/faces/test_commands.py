@@ -102,6 +102,14 @@ def test_a_post_of_unknown_outcome_is_settled_by_hand(medusa: Medusa, sandbox: S
     assert made(sandbox) == nothing_but()
 
 
+def test_limits_and_quotas_are_the_daemons(medusa: Medusa) -> None:
+    assert "youtube: 2 MiB/s" in medusa("limit", "2MiB/s", "--target", "youtube").stdout
+    assert json.loads(medusa("limit", "config", "--target", "youtube", "--json").stdout)["targets"]["youtube"] is None
+    known = {one["name"]: one["quotas"] for one in json.loads(medusa("platforms", "--json").stdout)}
+    assert known["youtube"][0]["target"] == "youtube"
+    assert " videos" in medusa("platforms").stdout
+
+
 def test_a_daemon_resumes_by_itself(medusa: Medusa) -> None:
     assert "Nothing was left unfinished" in medusa("resume").stderr
 

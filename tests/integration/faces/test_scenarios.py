@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,31 @@ def test_whoever_asks_for_a_task_that_is_not_there_is_told(face: Face) -> None:
         with pytest.raises(TaskNotFound, match="there is no task 'nobody'") as told:
             ask("nobody")
         assert told.value.task_id == "nobody"
+
+
+# ---------------------------------------------------------------- limits
+
+
+def test_the_targets_say_what_is_left_for_today(face: Face) -> None:
+    left = {target.key: {quota.name: quota for quota in quotas} for target, quotas in face.quotas().items()}
+    assert list(left) == ["youtube", "vimeo", "facebook"]
+    assert left["youtube"]["videos"].limit == 100
+    assert 0 < left["youtube"]["videos"].remaining <= 100
+
+
+def test_bandwidth_is_limited_by_hand_and_goes_back_to_the_configuration(face: Face) -> None:
+    face.limit_bandwidth("2 MiB/s", "youtube")
+    face.limit_bandwidth(1e6)
+    assert face.bandwidth() == {None: 1e6, "youtube": 2.0 * MIB, "vimeo": inf, "facebook": inf}
+    for target in ("youtube", None):
+        face.limit_bandwidth(None, target)
+    assert set(face.bandwidth().values()) == {inf}
+
+
+@pytest.mark.parametrize(
+    ("rate", "target", "path"), [("fast", None, "rate"), (5, None, "rate"), (None, "nobody", "target")]
+)
+def test_what_is_no_limit_is_refused(face: Face, rate: Any, target: str | None, path: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        face.limit_bandwidth(rate, target)
+    assert [problem.path for problem in refused.value.problems] == [path]
