@@ -91,8 +91,9 @@ class Publishing:
             try:
                 return (yield from ask())
             except InvalidRequest as error:
-                if not (self._otherwise and _only_the_file(error) and Path(path).is_file()):
+                if not (self._otherwise and Path(path).is_file()):
                     raise
+                _check_all_but_the_file(error)
         upload: Upload = yield lambda: Upload.of(path)
         yield from _handed_over(upload)
         request.media_id = upload.media_id
@@ -110,8 +111,11 @@ def _validated(request: pb.PublishRequest, *, online: bool) -> Operation[None]:
         raise InvalidRequest(found)
 
 
-def _only_the_file(error: InvalidRequest) -> bool:
-    return all(problem.path == "media_file" for problem in error.problems)
+def _check_all_but_the_file(error: InvalidRequest) -> None:
+    """Raises what is wrong whether or not the file is handed over."""
+    others = [problem for problem in error.problems if problem.path != "media_file"]
+    if others:
+        raise InvalidRequest(others) from error
 
 
 def _handed_over(upload: Upload) -> Operation[None]:
