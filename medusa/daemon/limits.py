@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from math import isfinite
+from typing import Final
 
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.bandwidth import LEAST, UNLIMITED
 from medusa.domain.failures import InvalidRequest
 from medusa.domain.values import Problem
+
+BOUNDLESS: Final = 2.0**63
+"""Bytes a second that the message has no number for: no limit, as good as."""
 
 
 def messages(rates: Mapping[str | None, float], by_hand: Collection[str | None]) -> list[pb.BandwidthLimit]:
@@ -16,7 +19,7 @@ def messages(rates: Mapping[str | None, float], by_hand: Collection[str | None])
     return [
         pb.BandwidthLimit(
             target=target or "",
-            bytes_per_second=int(rate) if isfinite(rate) else 0,
+            bytes_per_second=int(rate) if rate < BOUNDLESS else 0,
             configured=target not in by_hand,
         )
         for target, rate in rates.items()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
@@ -123,6 +124,26 @@ def test_metadata_that_are_nested_without_end_are_refused(channel: grpc.Channel)
     with pytest.raises(grpc.RpcError) as refused:
         channel.unary_unary(f"{SERVICE}Publish")(_field(4, struct), timeout=WITHIN_S)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("since", [Timestamp(seconds=-(2**63)), Timestamp(nanos=-1), Timestamp(seconds=2**60)])
+def test_a_moment_that_is_none_is_refused(stub: MedusaServiceStub, since: Timestamp) -> None:
+    chosen = pb.TaskFilter(created_since=since)
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: stub.ListTasks(pb.ListTasksRequest(filter=chosen)),
+        lambda: next(stub.WatchTasks(pb.WatchTasksRequest(filter=chosen), timeout=WITHIN_S)),
+    )
+    for call in calls:
+        with pytest.raises(grpc.RpcError) as refused:
+            call()
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert violations(refused.value) == [("filter.created_since", "is no time of the years 1 to 9999")]
+
+
+def test_the_greatest_limit_is_none(stub: MedusaServiceStub) -> None:
+    limit = pb.BandwidthLimit(bytes_per_second=2**63 - 1)
+    assert stub.SetLimits(pb.SetLimitsRequest(limits=[limit])).limits[0].bytes_per_second == 0
+    assert stub.GetLimits(pb.GetLimitsRequest()).limits[0].bytes_per_second == 0
 
 
 def test_while_the_disk_is_full_work_is_refused_and_what_is_there_is_shown(
