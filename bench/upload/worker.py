@@ -65,6 +65,8 @@ class _Call:
 
     def in_flight(self, unsent: object) -> None: ...
 
+    def check_in_time(self) -> None: ...
+
 
 def googleapiclient(origin: str, folder: Path) -> Uploads:
     """google-api-python-client, a media upload of default chunks (100 MB)."""

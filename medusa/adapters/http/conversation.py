@@ -9,10 +9,13 @@ from urllib.parse import quote, urlsplit
 
 import h11
 
+from medusa.adapters.http.cores import CORES
 from medusa.adapters.http.line import READABLE, WRITABLE, Line
 from medusa.adapters.http.message import REPLY_LIMIT, STANDARD_HEADERS, Reply, Request, Timeouts, blocks
 from medusa.adapters.http.watch import Watch
 
+SEALED_AT_ONCE = 128 * 1024
+"""Bytes given to the socket by one call: below this, the calls show; above, the copies leave the CPU's cache."""
 _HEAD_LIMIT = 128 * 1024
 """Bytes of a reply's head."""
 _IN_ADDRESSES = "!#$%&'()*+,/:;=?@[]~"
@@ -64,22 +67,40 @@ class Conversation:
         return mine is theirs is h11.DONE and not self._http.trailing_data[0] and not self._line.ended
 
     def _send(self, request: Request, opening: h11.Request) -> None:
-        if not self._push(self._line.seal(self._http.send(opening) or b"")):
+        if not self._push(self._line.seal(self._http.send(opening) or b""), 0):
             return
         sent = 0
         for block in blocks(request.body):
-            if not self._push(self._line.seal(block)):
+            if not self._put(block):
                 return
             sent += len(block)
         told = h11.Data(data=range(sent))  # type: ignore[arg-type]  # h11 looks at nothing but its length
         self._http.send_with_data_passthrough(told)
         self._http.send(h11.EndOfMessage())
 
-    def _push(self, rest: memoryview) -> bool:
-        """Send all of it. False when the peer has refused the request meanwhile, and the rest is not wanted."""
-        while True:
+    def _put(self, block: memoryview) -> bool:
+        """Seal and send all of it. False when the peer has refused meanwhile, and the rest is not wanted."""
+        while block:
+            with CORES:
+                block, rest = self._offer(block)
+            if not self._push(rest, len(block)):
+                return False
+        return True
+
+    def _offer(self, block: memoryview) -> tuple[memoryview, memoryview]:
+        """Seal and send until the socket is full: what is left of the block, and what is sealed but not taken."""
+        rest = block[:0]
+        while block and not rest:
+            rest = self._line.seal(block[:SEALED_AT_ONCE])
+            block = block[SEALED_AT_ONCE:]
             rest = rest[self._line.send(rest) :]
-            self._watch.in_hand = len(rest)
+        return block, rest
+
+    def _push(self, rest: memoryview, behind: int) -> bool:
+        """Send all of it, which `behind` bytes are to follow, and listen. False when the peer has refused."""
+        while True:
+            rest = rest[self._line.send(rest) :] if rest else rest
+            self._watch.in_hand = len(rest) + behind
             listening = READABLE if self._response is None else 0
             seen = self._line.sees(listening | WRITABLE if rest else listening, self._timeouts.stall_s if rest else 0)
             if rest and not seen:

@@ -10,8 +10,8 @@ from typing import Any
 
 from medusa.domain.ports import Body
 
-BLOCK = 128 * 1024
-"""Bytes handed to the socket at once: below this, the work per block shows; above, its copies leave the CPU's cache."""
+BLOCK = 512 * 1024
+"""Bytes read from a body at once."""
 REPLY_LIMIT = 8 * 1024 * 1024
 """Bytes of a reply that are read; no platform's JSON comes near it."""
 EXCERPT = 300
