@@ -23,12 +23,17 @@ from tests.integration.daemon.test_methods import violations
 SECRET = "the keys of the kingdom"
 
 
-@pytest.fixture
-def medusad(tmp_path: Path) -> Iterator[Medusad]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("medusad")
+
+
+@pytest.fixture(scope="module")
+def medusad(folder: Path) -> Iterator[Medusad]:
     """Beside its media root lies a secret, and in the root lies all that may lead out of it."""
-    root = tmp_path / "films"
+    root = folder / "films"
     root.mkdir()
-    (tmp_path / "secret.mp4").write_text(SECRET)
+    (folder / "secret.mp4").write_text(SECRET)
     shutil.copyfile(SAMPLE, root / "film.mp4")
     (root / "link.mp4").symlink_to("../secret.mp4")
     (root / "folder").symlink_to("..")
@@ -39,8 +44,8 @@ def medusad(tmp_path: Path) -> Iterator[Medusad]:
         "facebook": {"page_id": "1", "access_token": "page-token", "endpoints": endpoints},
         "medusa": {"engine": {"path": "tasks.db"}, "daemon": {"media_roots": ["films"]}},
     }
-    (tmp_path / "medusa_config.json").write_text(json.dumps(config))
-    with Medusad(tmp_path / "medusa_config.json", f"unix:{tmp_path}/m.sock") as running:
+    (folder / "medusa_config.json").write_text(json.dumps(config))
+    with Medusad(folder / "medusa_config.json", f"unix:{folder}/m.sock") as running:
         yield running
 
 
@@ -61,16 +66,20 @@ def asked(media_path: str = "") -> pb.PublishRequest:
     return request
 
 
+def begun(stub: MedusaServiceStub) -> list[str]:
+    return [task.id for task in stub.ListTasks(pb.ListTasksRequest(page_size=1000)).tasks]
+
+
 def test_a_path_that_leads_out_of_the_roots_reads_nothing_and_tells_nothing(
-    stub: MedusaServiceStub, tmp_path: Path
+    stub: MedusaServiceStub, folder: Path
 ) -> None:
-    outside = "{} is outside the folders that may be read here"
+    before, outside = begun(stub), "{} is outside the folders that may be read here"
     expected = {
         "../secret.mp4": outside,
         "folder/secret.mp4": outside,
         "folder/there-is-no-such.mp4": outside,
         "link.mp4": outside,
-        str(tmp_path / "secret.mp4"): outside,
+        str(folder / "secret.mp4"): outside,
         "/etc/passwd": outside,
         "/there/is/no/such.mp4": outside,
         "/proc/self/environ": outside,
@@ -90,7 +99,7 @@ def test_a_path_that_leads_out_of_the_roots_reads_nothing_and_tells_nothing(
         assert ("media_path", says.format(path)) in violations(refused.value)
         problems = stub.Validate(pb.ValidateRequest(request=asked(path))).problems
         assert ("media_path", says.format(path)) in [(one.field, one.description) for one in problems]
-    assert stub.ListTasks(pb.ListTasksRequest()).tasks == []
+    assert begun(stub) == before
 
 
 def test_a_name_of_any_length_is_refused(stub: MedusaServiceStub) -> None:
@@ -102,6 +111,7 @@ def test_a_name_of_any_length_is_refused(stub: MedusaServiceStub) -> None:
 
 @pytest.mark.parametrize("raw", [b"\xff\xff\xff", b"\x0a\x7fshort", b"\x08", bytes(range(256))])
 def test_bytes_that_are_no_message_are_refused(channel: grpc.Channel, stub: MedusaServiceStub, raw: bytes) -> None:
+    before = begun(stub)
     watch, upload = channel.unary_stream(f"{SERVICE}WatchTask"), channel.stream_unary(f"{SERVICE}UploadMedia")
     calls: tuple[Callable[[], object], ...] = (
         lambda: channel.unary_unary(f"{SERVICE}Publish")(raw, timeout=WITHIN_S),
@@ -112,7 +122,7 @@ def test_bytes_that_are_no_message_are_refused(channel: grpc.Channel, stub: Medu
         with pytest.raises(grpc.RpcError) as refused:
             call()
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert stub.ListTasks(pb.ListTasksRequest()).tasks == []
+    assert begun(stub) == before
 
 
 def test_metadata_that_are_nested_without_end_are_refused(channel: grpc.Channel) -> None:
@@ -147,12 +157,12 @@ def test_the_greatest_limit_is_none(stub: MedusaServiceStub) -> None:
 
 
 def test_while_the_disk_is_full_work_is_refused_and_what_is_there_is_shown(
-    medusad: Medusad, stub: MedusaServiceStub, tmp_path: Path
+    medusad: Medusad, stub: MedusaServiceStub, folder: Path
 ) -> None:
     """The kernel lets no file of the daemon grow."""
-    begun = stub.Publish(asked()).task.id
-    stub.PauseTask(pb.PauseTaskRequest(task_id=begun))
-    size = (tmp_path / "tasks.db-wal").stat().st_size
+    kept = stub.Publish(asked()).task.id
+    stub.PauseTask(pb.PauseTaskRequest(task_id=kept))
+    size = (folder / "tasks.db-wal").stat().st_size
     unlimited = resource.prlimit(medusad.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(medusad.process.pid, resource.RLIMIT_FSIZE, (size, unlimited[1]))
     with pytest.raises(grpc.RpcError) as refused:
@@ -160,7 +170,7 @@ def test_while_the_disk_is_full_work_is_refused_and_what_is_there_is_shown(
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     assert refused.value.details() == "tasks cannot be kept just now: the daemon's log says why"
     assert "tasks.db cannot be written" in medusad.log()
-    assert stub.GetTask(pb.GetTaskRequest(task_id=begun)).task.id == begun
+    assert stub.GetTask(pb.GetTaskRequest(task_id=kept)).task.id == kept
     resource.prlimit(medusad.process.pid, resource.RLIMIT_FSIZE, unlimited)
     assert stub.Publish(asked()).task.id
 
