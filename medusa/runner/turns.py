@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush, heapreplace
 from typing import Final
 
 _REMEMBERED: Final = 10_000
@@ -24,6 +25,10 @@ class Turn:
     """Done once there is a thread; False when the wait was called off."""
 
 
+_Place = tuple[bool, int, int, Turn]
+"""Among those of a target: urgent ones first, then whose task had no turn for the longest time."""
+
+
 class Turns:
     """Used in one event loop. Whoever waits for a turn gets one, if those that are used are given back."""
 
@@ -32,7 +37,8 @@ class Turns:
         self._free = slots
         self._most = most
         self._used: Counter[str] = Counter()
-        self._waiting: list[Turn] = []
+        self._waiting: dict[str, list[_Place]] = {}
+        """Target -> a heap, in which what is done already is passed over."""
         self._clock = 0
         self._tasks: dict[str, int] = {}
         """Task -> when it last had a turn, or first asked for one; in that order."""
@@ -46,42 +52,55 @@ class Turns:
         self._clock += 1
         self._tasks.setdefault(task, self._clock)
         turn = Turn(task, target, urgent, self._clock)
-        self._waiting.append(turn)
+        heappush(self._waiting.setdefault(target, []), self._place(turn))
         self._grant()
         return turn
 
     def call_off(self, turn: Turn) -> None:
         """Wait no longer for this turn; one that is granted is not touched."""
-        if turn in self._waiting and not turn.granted.done():
-            self._waiting.remove(turn)
+        if not turn.granted.done():
             turn.granted.set_result(False)
 
     def give_back(self, turn: Turn) -> None:
         """The turn is over, or no longer wanted."""
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-        elif turn.granted.done() and not turn.granted.cancelled() and turn.granted.result():
+        if not turn.granted.done():
+            turn.granted.cancel()
+        elif not turn.granted.cancelled() and turn.granted.result():
             self._free += 1
             self._used[turn.target] -= 1
             self._grant()
 
     def _grant(self) -> None:
         while self._free:
-            fit = [turn for turn in self._waiting if self._is_fit(turn)]
+            fit = [turn for target in tuple(self._waiting) if (turn := self._first(target))]
             if not fit:
                 return
             turn = min(fit, key=self._order)
-            self._waiting.remove(turn)
+            heappop(self._waiting[turn.target])
             self._free -= 1
             self._used[turn.target] += 1
             self._serve(turn)
 
-    def _is_fit(self, turn: Turn) -> bool:
-        return self._used[turn.target] < self._most(turn.target) and not turn.granted.cancelled()
+    def _first(self, target: str) -> Turn | None:
+        """Whose turn it is among those that wait for this target, if one may be used."""
+        heap = self._waiting[target]
+        while heap:
+            *_, turn = place = heap[0]
+            if turn.granted.done():
+                heappop(heap)
+            elif place != self._place(turn):  # its task has had another turn meanwhile
+                heapreplace(heap, self._place(turn))
+            else:
+                return turn if self._used[target] < self._most(target) else None
+        del self._waiting[target]
+        return None
+
+    def _place(self, turn: Turn) -> _Place:
+        return not turn.urgent, self._tasks.get(turn.task, turn.number), turn.number, turn
 
     def _order(self, turn: Turn) -> tuple[bool, int, int, int]:
-        task = self._tasks.get(turn.task, turn.number)
-        return not turn.urgent, max(task, self._targets.get(turn.target, 0)), task, turn.number
+        later, task, number, _ = self._place(turn)
+        return later, max(task, self._targets.get(turn.target, 0)), task, number
 
     def _serve(self, turn: Turn) -> None:
         self._clock += 1

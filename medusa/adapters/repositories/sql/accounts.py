@@ -20,12 +20,11 @@ class SqlAccounts(FileAccounts):
         self._store.write(lambda connection: _block(connection, scope, until))
 
     def blocked_until(self, scopes: Iterable[str]) -> float:
-        named = tuple(scopes)
-        marks = ", ".join("?" * len(named)) or "NULL"
-        asked = f"SELECT max(until) FROM blocks WHERE scope IN ({marks})"  # noqa: S608 - only marks
-        with self._store.reading() as connection:
-            row = connection.row(asked, *named)
-        return row[0] if row and row[0] else 0.0
+        asked = tuple(scopes)
+        marks = ", ".join("?" * len(asked))
+        latest = f"SELECT max(until) FROM blocks WHERE scope IN ({marks})"  # noqa: S608  # nothing of a scope is in it
+        row = self._store.row(latest, *asked) if asked else None
+        return float(row[0] or 0.0) if row else 0.0
 
     def throttle(self, target: str, rate: float | None) -> None:
         self._store.write(lambda connection: _throttle(connection, target, rate))

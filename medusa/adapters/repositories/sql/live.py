@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
+from typing import Final
 
 from medusa.adapters.repositories.sql.changes import Saved
 from medusa.domain.task import Task
+
+_MANY: Final = 256
+"""So many tasks are remembered, those that were taken last."""
 
 
 @dataclass(slots=True)
@@ -18,7 +22,7 @@ class _Live:
 
 
 class LiveTasks:
-    """Between `follow` and `leave` only this process writes a task's steps, unless its epoch or revision tells."""
+    """From `follow` on only this process writes a task's steps, until another epoch tells."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,12 +31,10 @@ class LiveTasks:
     def follow(self, task_id: str, epoch: int) -> None:
         """It was taken here."""
         with self._lock:
-            self._live[task_id] = _Live(epoch)
-
-    def leave(self, task_id: str) -> None:
-        """It is another's, or has ended."""
-        with self._lock:
             self._live.pop(task_id, None)
+            self._live[task_id] = _Live(epoch)
+            if len(self._live) > _MANY:
+                del self._live[next(iter(self._live))]
 
     def found(self, task_id: str, epoch: int, revision: int) -> Task | None:
         """The task, if it is known and still has this epoch and revision."""
@@ -59,10 +61,9 @@ class LiveTasks:
             if live is None or live.epoch != epoch:
                 return
             live.saves += 1
-            if live.task is not None and live.task.revision == saved.before:
-                live.task = _with(live.task, saved)
-            else:
-                live.task = None
+            task, live.task = live.task, None
+            if task is not None and task.revision == saved.before and not saved.ended:
+                live.task = _with(task, saved)  # at its end a task forgets more than one step's secrets
 
 
 def _with(task: Task, saved: Saved) -> Task:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from medusa.adapters.repositories.sql.database import Connection, Database
+from medusa.adapters.repositories.sql.database import Connection, Database, Row
 from medusa.domain.failures import MedusaError
 
 
@@ -34,10 +34,26 @@ class Reader:
             if connection is not None:
                 connection.close()
                 connection = None
-            raise MedusaError(f"{self._database.name} cannot be read: {error}") from None
+            raise self._failed(error) from None
         finally:
             if connection is not None:
                 self._give_back(connection)
+
+    def row(self, sql: str, *values: object) -> Row | None:
+        """The first row of one query, which needs no transaction. Raises MedusaError when the database fails."""
+        connection: Connection | None = None
+        try:
+            connection = self._lent()
+            found = connection.row(sql, *values)
+        except self._database.errors as error:
+            if connection is not None:
+                connection.close()
+            raise self._failed(error) from None
+        self._give_back(connection)
+        return found
+
+    def _failed(self, error: Exception) -> MedusaError:
+        return MedusaError(f"{self._database.name} cannot be read: {error}")
 
     def close(self) -> None:
         with self._lock:

@@ -65,14 +65,13 @@ class SqlRepository:
         return kept
 
     def get(self, task_id: str) -> Task:
-        with self._store.reading() as connection:
-            row = connection.row("SELECT epoch, revision FROM tasks WHERE id = ?", task_id)
-            if row is None:
-                raise TaskNotFound(task_id)
-            known = self._live.found(task_id, *row)
-            if known is not None:
-                return known
-            mark = self._live.mark(task_id)
+        row = self._store.row("SELECT epoch, revision FROM tasks WHERE id = ?", task_id)
+        if row is None:
+            raise TaskNotFound(task_id)
+        known = self._live.found(task_id, *row)
+        if known is not None:
+            return known
+        mark = self._live.mark(task_id)
         with self._store.reading() as connection:
             task = self._rows.found(connection, task_id)
         self._live.read(task, row[0], mark)
@@ -157,7 +156,6 @@ class SqlRepository:
         self.release_soon(task_id).result()
 
     def release_soon(self, task_id: str) -> Future[None]:
-        self._live.leave(task_id)
         return self._store.write_soon(lambda connection: self._holders.release(connection, task_id))
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:

@@ -37,7 +37,5 @@ class StepSave:
 
     def committed(self, saved: Saved | None) -> None:
         """It is on disk, and nobody was told so yet."""
-        if saved is None or saved.ended:
-            self.live.leave(self.task_id)
-        else:
+        if saved is not None:
             self.live.saved(self.task_id, self.epoch, saved)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from medusa.adapters.repositories.sql.database import Connection, Database
+from medusa.adapters.repositories.sql.database import Connection, Database, Row
 from medusa.adapters.repositories.sql.reader import Reader
 from medusa.adapters.repositories.sql.writer import Save, Writer
 
@@ -26,6 +26,10 @@ class Store:
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees one instant. Raises MedusaError when the database fails."""
         return self._reader.reading()
+
+    def row(self, sql: str, *values: object) -> Row | None:
+        """The first row of one query. Raises MedusaError when the database fails."""
+        return self._reader.row(sql, *values)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once its change is on disk.
