@@ -252,6 +252,10 @@ class TaskRepositoryPort(Protocol):
         """The task as it stands."""
         ...
 
+    def carried(self, task_id: str) -> Task:
+        """`get` for its only writer: what was asked for in other processes is in it once `called_off` has told."""
+        ...
+
     def recent(
         self,
         limit: int = 100,

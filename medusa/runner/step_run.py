@@ -33,7 +33,7 @@ class StepRun:
     """`run` raises TaskLost or nothing: how it ended is in the step."""
 
     def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step_key: str, epoch: int) -> None:
-        step = ports.repository.get(task_id).step(step_key)
+        step = ports.repository.carried(task_id).step(step_key)
         self._life = StepLife(ports, workers, task_id, step, epoch)
         self._ports = ports
         self._task_id = task_id
@@ -77,7 +77,7 @@ class StepRun:
 
     @property
     def _task(self) -> Task:
-        return self._ports.repository.get(self._task_id)
+        return self._ports.repository.carried(self._task_id)
 
     async def _interrupted(self) -> None:
         life, task = self._life, self._task

@@ -59,7 +59,7 @@ class TaskRun:
 
     @property
     def _task(self) -> Task:
-        return self._ports.repository.get(self._task_id)
+        return self._ports.repository.carried(self._task_id)
 
     async def _begin(self, context: RunContext) -> None:
         """Start what may start, and skip what no longer can."""

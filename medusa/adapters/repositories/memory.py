@@ -109,6 +109,9 @@ class MemoryRepository:
         with self._changed:
             return self._row(task_id).task
 
+    def carried(self, task_id: str) -> Task:
+        return self.get(task_id)
+
     def recent(
         self,
         limit: int = 100,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from medusa.adapters.accounts import FileAccounts
 from medusa.adapters.repositories.sql.database import Connection
 from medusa.adapters.repositories.sql.store import Store
+
+LOOK_EVERY_S: Final = 0.2
+"""How soon a limit that another process met holds back calls here. Every call asks."""
 
 
 class SqlAccounts(FileAccounts):
@@ -15,16 +20,21 @@ class SqlAccounts(FileAccounts):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self._store = store
+        self._looked_at = -LOOK_EVERY_S
 
     def block(self, scope: str, until: float) -> None:
         self._store.write(lambda connection: _block(connection, scope, until))
+        super().block(scope, until)
 
     def blocked_until(self, scopes: Iterable[str]) -> float:
-        asked = tuple(scopes)
-        marks = ", ".join("?" * len(asked))
-        latest = f"SELECT max(until) FROM blocks WHERE scope IN ({marks})"  # noqa: S608  # nothing of a scope is in it
-        row = self._store.row(latest, *asked) if asked else None
-        return float(row[0] or 0.0) if row else 0.0
+        now = time.monotonic()
+        if now - self._looked_at > LOOK_EVERY_S:
+            self._looked_at = now
+            with self._store.reading() as connection:
+                found = connection.rows("SELECT scope, until FROM blocks")
+            for scope, until in found:
+                super().block(scope, until)
+        return super().blocked_until(scopes)
 
     def throttle(self, target: str, rate: float | None) -> None:
         self._store.write(lambda connection: _throttle(connection, target, rate))

@@ -42,6 +42,19 @@ class LiveTasks:
         task = live.task if live is not None and live.epoch == epoch else None
         return task if task is not None and task.revision == revision else None
 
+    def task(self, task_id: str) -> Task | None:
+        """The task, if it is known."""
+        live = self._live.get(task_id)
+        return live.task if live is not None else None
+
+    def forget(self, task_id: str) -> None:
+        """Others have asked something of it: it has to be read again."""
+        with self._lock:
+            live = self._live.get(task_id)
+            if live is not None:
+                live.saves += 1
+                live.task = None
+
     def mark(self, task_id: str) -> int:
         """How many saves there were: to be given to `read`."""
         live = self._live.get(task_id)

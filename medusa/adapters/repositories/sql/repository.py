@@ -77,6 +77,9 @@ class SqlRepository:
         self._live.read(task, row[0], mark)
         return task
 
+    def carried(self, task_id: str) -> Task:
+        return self._live.task(task_id) or self.get(task_id)
+
     def recent(
         self,
         limit: int = 100,
@@ -106,7 +109,10 @@ class SqlRepository:
 
     def called_off(self) -> dict[str, bool]:
         with self._store.reading() as connection:
-            return self._holders.called_off(connection)
+            found = self._holders.called_off(connection)
+        for task_id in found:
+            self._live.forget(task_id)
+        return found
 
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
         self.save_step_soon(task_id, step, epoch, announce).result()
@@ -174,6 +180,7 @@ class SqlRepository:
     def _asked(self, task_id: str, wish: Wish, value: bool) -> bool:
         """Remember what a user asked for; False when the task has ended."""
         noted = self._store.write(lambda connection: self._changes.remember(connection, task_id, wish, value))
+        self._live.forget(task_id)
         self._watchers.ring(task_id)
         return noted
 
