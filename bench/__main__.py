@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from bench import memory, outage, startup, streams, upload
+from bench import memory, million, outage, resume, startup, store, streams, upload
+
+USUAL = ["startup", "memory", "store", "resume", "upload"]
 
 
 def main() -> None:
     """All measurements, or those named."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "names",
-        nargs="*",
-        default=["startup", "memory", "upload"],
-        help="startup, memory, upload (ten minutes); streams; outage (root, five minutes)",
-    )
+    others = "million (minutes, 1.3 GB); streams; outage (root, five minutes)"
+    parser.add_argument("names", nargs="*", default=USUAL, help=f"{', '.join(USUAL)} (ten minutes); {others}")
     parser.add_argument("--gib", type=float, nargs="+", default=[1.0, 8.0], help="sizes for the memory measurement")
     parser.add_argument("--rounds", type=int, default=11, help="of the upload measurements")
     asked = parser.parse_args()
@@ -27,6 +25,12 @@ def main() -> None:
         upload.run(asked.rounds)
     if "streams" in asked.names:
         streams.run([1000, 5000], rounds=11)
+    if "store" in asked.names:
+        store.run()
+    if "resume" in asked.names:
+        resume.run()
+    if "million" in asked.names:
+        million.run()
     if "outage" in asked.names:
         outage.run()
 

@@ -71,7 +71,7 @@ async def _procrastinate(url: str, count: int) -> float:
 
 def dbos(count: int, folder: Path) -> float:
     """Workflows of three steps on a queue, over DBOS's own SQLite file, polled as often as it may be."""
-    from dbos import DBOS, Queue, SetWorkflowID
+    from dbos import DBOS, SetWorkflowID
 
     DBOS(
         config={
@@ -90,8 +90,8 @@ def dbos(count: int, folder: Path) -> float:
     def publish(task_id: str) -> list[str]:
         return [step(task_id, name) for name in STEPS]
 
-    queue = Queue("tasks", worker_concurrency=CONCURRENCY, polling_interval_sec=0.1)
     DBOS.launch()
+    queue = DBOS.register_queue("tasks", worker_concurrency=CONCURRENCY, polling_interval_sec=0.1)
     begun = time.perf_counter()
     handles = []
     for number in range(count):

@@ -40,9 +40,11 @@ def resolved(task: Task, posted: str | None) -> Task:
 def _again(step: Step) -> Step:
     if step.succeeded:
         return step
-    return replace(
+    waiting = replace(
         step, state=StepState.WAITING, failure=None, trouble=Trouble(), reopened=False, note="", ended_at=None
     )
+    lost = step.checkpoint is not None and not step.checkpoint.cursor  # its session's life was over
+    return replace(waiting, checkpoint=None, done=0) if lost else waiting
 
 
 def _posted(step: Step, found: str) -> Step:

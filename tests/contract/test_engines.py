@@ -132,11 +132,11 @@ class TestEnginesOnOneFile:
         shared = Shared(tmp_path)
         world = shared.world
         (mine, my_tasks), (other, others_tasks) = shared.engine(), shared.engine()
-        mine.resume(serve=True)
         held = world.platform.hold("session.bytes", skip=1)
         task_id = world.task(one=VIDEO)
         other.submit(task_id)
         assert held.arrived.wait(PATIENCE_S)
+        mine.resume(serve=True)  # not before: it would take what nobody has taken yet
         other.close(0.0)
         others_tasks.close()
         assert world.ended(task_id).status is TaskStatus.COMPLETED

@@ -15,16 +15,19 @@ from typing import Any
 
 import pytest
 
+from medusa.adapters.repositories.secrets import SESSION_LIVES_S
 from medusa.adapters.repositories.sql.key_file import KeyFile
 from medusa.adapters.repositories.sql.repository import SqlRepository
 from medusa.adapters.repositories.sql.sqlite import SqliteConnection, SqliteDatabase
 from medusa.adapters.repositories.sql.store import Store
 from medusa.domain import pipeline
 from medusa.domain.failures import ConfigError, MedusaError, TaskConflict, TaskNotFound
+from medusa.domain.reopening import retried
 from medusa.domain.task import Step, Task
-from medusa.domain.values import Checkpoint, Intent
+from medusa.domain.values import Checkpoint, Intent, Receipt
 from tests.contract.repository_exam import (
     CURSOR,
+    FAILURE,
     PATIENCE_S,
     RepositoryOf,
     TaskRepositoryContract,
@@ -375,6 +378,30 @@ def test_secrets_are_wiped_when_the_task_completes(opened: Open, tmp_path: Path)
     saved(repository, UPLOAD, INTENT)
     finish(repository, a_task("a"))
     assert kept(tmp_path / "tasks.db", "SELECT DISTINCT checkpoint, intent FROM steps") == [(None, None)]
+
+
+def test_the_sessions_of_failed_tasks_are_wiped_when_their_life_is_over(opened: Open, tmp_path: Path) -> None:
+    """`retry` begins anew then; what may be out keeps all that it is found by."""
+    now = [1000.0]
+    first = opened(now=lambda: now[0])
+    known = replace(CURSOR, known=Receipt("id1", "https://example.org/1"))
+    sent = replace(UPLOAD, commits=True)
+    for name, checkpoint in (("a", CURSOR), ("b", known), ("c", sent)):
+        task = a_task(name)
+        first.create(task)
+        epoch = first.take(name)
+        running = replace(pipeline.started(task.steps[0], 1001.0), checkpoint=checkpoint, committed=name == "c")
+        first.save_step(name, running, epoch)
+        first.save_step(name, pipeline.failed(task.steps[1], FAILURE, 1002.0), epoch)
+        first.save_step(name, pipeline.stopped(running, 1002.0), epoch)
+    now[0] += SESSION_LIVES_S - 1.0
+    first.create(a_task("d"))
+    assert [first.get(name).steps[0].checkpoint for name in "abc"] == [CURSOR, known, sent]
+    now[0] += 3601.0
+    first.create(a_task("e"))
+    assert [first.get(name).steps[0].checkpoint for name in "abc"] == [None, Checkpoint(known=known.known), sent]
+    assert retried(first.get("b")).steps[0].checkpoint is None
+    assert retried(first.get("c")).steps[0].checkpoint == sent
 
 
 def test_without_the_key_an_upload_begins_anew(opened: Open, tmp_path: Path) -> None:

@@ -64,9 +64,7 @@ def progress_to_json(step: Step) -> str:
 
 def progress_from_json(text: str, spec: StepSpec, checkpoint: Checkpoint | None, intent: Intent | None) -> Step:
     """The step that `progress_to_json` was given, with what was left out."""
-    readers = _readers(Step)
-    changing = {name: readers[name](value) for name, value in json.loads(text).items()}
-    return Step(spec=spec, checkpoint=checkpoint, intent=intent, **changing)
+    return Step(spec=spec, checkpoint=checkpoint, intent=intent, **_read(Step, json.loads(text)))
 
 
 def _text(value: object) -> str:
@@ -123,8 +121,12 @@ def _default(field: Field[Any]) -> Any:
 
 
 def _object(kind: type, plain: Mapping[str, Any]) -> Any:
+    return kind(**_read(kind, plain))
+
+
+def _read(kind: type, plain: Mapping[str, Any]) -> dict[str, Any]:
     readers = _readers(kind)
-    return kind(**{name: readers[name](value) for name, value in plain.items()})
+    return {name: value if (read := readers[name]) is _same else read(value) for name, value in plain.items()}
 
 
 @cache

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from medusa.domain.task import Step, TaskStatus
+from medusa.domain.values import Checkpoint
+
+SESSION_LIVES_S: Final = 7 * 86_400.0
+"""No platform keeps an unfinished upload's session longer than Google, which does it a week (facts: Google 2)."""
 
 
 def forgotten(step: Step, status: TaskStatus, cancel_asked: bool) -> Step:
@@ -22,3 +27,14 @@ def forgotten(step: Step, status: TaskStatus, cancel_asked: bool) -> Step:
     if needed and not step.succeeded:
         return step
     return replace(step, checkpoint=None, intent=None)
+
+
+def outlived(step: Step) -> Step:
+    """A step that did not succeed, once its session's life is over: only an id that is certain already is kept.
+
+    What may be out without a receipt keeps all: it is found by that.
+    """
+    at = step.checkpoint
+    if at is None or step.committed or step.intent is not None:
+        return step
+    return replace(step, checkpoint=Checkpoint(known=at.known) if at.known else None)

@@ -13,6 +13,7 @@ from medusa.adapters.repositories.sql.holders import Holders
 from medusa.adapters.repositories.sql.retention import ENDED, Retention, drop
 from medusa.adapters.repositories.sql.rows import StepRows
 from medusa.adapters.repositories.sql.standing import Standing, Standings, standing
+from medusa.adapters.repositories.sql.sweep import Sweep
 from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.task import Step, Task, TaskStatus
 
@@ -42,9 +43,12 @@ class Saved:
 class Changes:
     """TaskRepositoryPort's changing methods, within a transaction."""
 
-    def __init__(self, rows: StepRows, retention: Retention, holders: Holders, now: Callable[[], float]) -> None:
+    def __init__(
+        self, rows: StepRows, retention: Retention, sweep: Sweep, holders: Holders, now: Callable[[], float]
+    ) -> None:
         self._rows = rows
         self._retention = retention
+        self._sweep = sweep
         self._holders = holders
         self._now = now
         self._known = Standings()
@@ -52,6 +56,7 @@ class Changes:
     def undone(self) -> None:
         """A transaction was rolled back."""
         self._known.forget_all()
+        self._sweep.again()
 
     def create(self, connection: Connection, task: Task, key: str | None, fingerprint: str) -> str:
         known = connection.row("SELECT id, fingerprint FROM tasks WHERE idempotency_key = ?", key) if key else None
@@ -62,6 +67,7 @@ class Changes:
             return str(known[0])
         if connection.row("SELECT 1 FROM tasks WHERE id = ?", task.id):
             raise TaskConflict(f"there is a task {task.id!r} already")
+        self._sweep(connection)
         self._insert(connection, task, key, fingerprint)
         self._retention.enter(connection, task.id, task.status)
         self._retention.trim(connection)
@@ -164,3 +170,4 @@ class Changes:
             for step in tuple(self._rows.with_secrets(connection, task_id)):
                 self._rows.update(connection, task_id, forgotten(step, status, before.cancel_asked))
             self._retention.trim(connection)
+            self._sweep(connection)

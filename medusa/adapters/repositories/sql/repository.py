@@ -17,6 +17,7 @@ from medusa.adapters.repositories.sql.retention import Retention, counted
 from medusa.adapters.repositories.sql.rows import StepRows
 from medusa.adapters.repositories.sql.saves import StepSave
 from medusa.adapters.repositories.sql.store import Store
+from medusa.adapters.repositories.sql.sweep import Sweep
 from medusa.adapters.repositories.sql.watch import Watchers
 from medusa.domain.failures import TaskNotFound
 from medusa.domain.ports import ChangesPort
@@ -53,9 +54,11 @@ class SqlRepository:
             self.close()
             raise
         retention = Retention(keep_finished, keep_days, now)
-        self._changes = Changes(self._rows, retention, self._holders, now)
-        store.when_undone(self._changes.undone)
         self._live = LiveTasks()
+        sweep = Sweep(self._rows, self._live.forget, now)
+        self._changes = Changes(self._rows, retention, sweep, self._holders, now)
+        store.when_undone(self._changes.undone)
+        store.write_soon(sweep)
 
     # ------------------------------------------------------------ keeping
 
