@@ -34,6 +34,7 @@ from tests.integration.relay import Relay
 ALL = ("youtube", "vimeo", "facebook")
 EACH_ONCE = nothing_but(youtube=1, vimeo=1, facebook=1)
 MOVING = {"youtube": "video.bytes", "vimeo": "tus.patch"}
+ASKING = {"youtube": "video.status", "vimeo": "tus.head"}
 
 
 @pytest.fixture
@@ -232,6 +233,7 @@ def test_a_line_that_breaks_goes_on_at_the_byte(
     assert publish(medusa, platform, media=film)["status"] == "completed"
     sent = [record["received"] for record in sandbox.log() if record["operation"] == MOVING[platform]]
     assert sent == [8 * MIB, film.stat().st_size - 8 * MIB]
+    assert operations(sandbox, platform).count(ASKING[platform]) == 1
     assert made(sandbox) == nothing_but(**{platform: 1})
 
 
