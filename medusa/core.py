@@ -10,15 +10,16 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from medusa.domain import bandwidth, pipeline
+from medusa.domain import bandwidth, pipeline, policy
 from medusa.domain.bandwidth import EVERY_TARGET
 from medusa.domain.failures import ConfigError, InvalidRequest, MediaError, TaskConflict
+from medusa.domain.policy import OnFailure, Patience
 from medusa.domain.quota import Quota, shortage
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
@@ -80,6 +81,8 @@ class MedusaCore:
         metadata: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        retry: Mapping[str, float] | None = None,
+        on_failure: Literal["stop", "go_on"] = "stop",
         caller: str = "",
     ) -> str:
         """Begin to publish and return the new task's id at once; the work goes on in threads.
@@ -89,11 +92,13 @@ class MedusaCore:
         wrong with the media, or what only a platform can tell, ends the task as failed.
 
         With an `idempotency_key` that a task was made with before, nothing begins: the id of that task comes back, or
-        TaskConflict is raised if it was asked for something else. `caller` is kept with the task: who asks, where
-        several do.
+        TaskConflict is raised if it was asked for something else. `retry`: how long to keep trying, where that differs
+        from the config: `attempts`, `base_s`, `cap_s`, `give_up_after_s`. `on_failure`: "go_on" lets the other targets
+        go on when one fails, but for those whose text needs what that one gives; the task fails all the same.
+        `caller` is kept with the task: who asks, where several do.
         """
         self._engine.check_usable()
-        task = self._plan(media_file, platforms, metadata)
+        task = self._plan(media_file, platforms, metadata, retry, on_failure)
         task = replace(task, request=replace(task.request, caller=caller))
         kept = self._repository.create(task, idempotency_key, _fingerprint(task.request))
         if kept == task.id:
@@ -107,6 +112,8 @@ class MedusaCore:
         metadata: Mapping[str, Any] | None = None,
         *,
         online: bool = False,
+        retry: Mapping[str, float] | None = None,
+        on_failure: Literal["stop", "go_on"] = "stop",
     ) -> tuple[Problem, ...]:
         """Everything that is wrong with what `publish_async` would be asked; sends nothing.
 
@@ -115,7 +122,7 @@ class MedusaCore:
         """
         self._engine.check_process()
         try:
-            task = self._plan(media_file, platforms, metadata)
+            task = self._plan(media_file, platforms, metadata, retry, on_failure)
         except InvalidRequest as error:
             return error.problems
         looked = self._rehearse(task) if online else ()
@@ -370,12 +377,14 @@ class MedusaCore:
 
     # ------------------------------------------------------------ planning
 
-    def _plan(self, media_file: object, platforms: object, metadata: object) -> Task:
+    def _plan(self, media_file: object, platforms: object, metadata: object, retry: object, on_failure: object) -> Task:
         problems: list[Problem] = []
         targets = self._resolve(platforms, problems)
         asked = self._asked(metadata, targets, problems)
         media = self._media(media_file, problems)
-        request = PublishRequest(targets, asked, media)
+        patience, wrong = policy.patience(retry, "retry")
+        problems += wrong
+        request = PublishRequest(targets, asked, media, patience=patience, on_failure=_on_failure(on_failure, problems))
         task_id = uuid.uuid4().hex
         steps: tuple[Step, ...] = ()
         try:
@@ -485,8 +494,18 @@ class MedusaCore:
 
 def _fingerprint(request: PublishRequest) -> str:
     """Equal for requests that ask for the same."""
-    asked = [[target.key for target in request.targets], request.metadata, request.media and request.media.uri]
+    asked: list[object] = [[target.key for target in request.targets], request.metadata]
+    asked.append(request.media and request.media.uri)
+    if request.patience != Patience() or request.on_failure is not OnFailure.STOP:
+        asked += [asdict(request.patience), request.on_failure]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _on_failure(asked: object, problems: list[Problem]) -> OnFailure:
+    if asked not in tuple(OnFailure):
+        problems.append(Problem("on_failure", f"must be one of {', '.join(OnFailure)}"))
+        return OnFailure.STOP
+    return OnFailure(str(asked))
 
 
 def _rehearsed(step: Step) -> Step:

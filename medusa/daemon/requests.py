@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from medusa.daemon.convert import plain
+from medusa.daemon.convert import NANOS, plain
 from medusa.daemon.media_store import Header
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import InvalidRequest
+from medusa.domain.policy import OnFailure
 from medusa.domain.task import TaskFilter, TaskStatus
 from medusa.domain.values import Problem
 
@@ -19,16 +20,33 @@ NAME_BYTES: Final = 255
 MEDIA_ID: Final = re.compile(r"[0-9a-f-]{32,64}")
 PAGE: Final = 100
 PAGE_MOST: Final = 1000
+ON_FAILURE: Final = {
+    pb.FAILURE_POLICY_UNSPECIFIED: OnFailure.STOP,
+    pb.FAILURE_POLICY_FAIL_FAST: OnFailure.STOP,
+    pb.FAILURE_POLICY_GO_ON: OnFailure.GO_ON,
+}
 STATUSES: Final = {pb.TaskState.Value(f"TASK_STATE_{status.name}"): status for status in TaskStatus}
 
 
 def arguments(request: pb.PublishRequest) -> dict[str, Any]:
-    """The first three arguments of `MedusaCore.publish_async`, and of `validate`."""
+    """What `MedusaCore.publish_async` and `validate` are asked."""
+    if request.failure_policy not in ON_FAILURE:
+        raise InvalidRequest([Problem("failure_policy", "is no policy that is known here")])
     return {
         "media_file": request.media_path or None,
         "platforms": list(request.targets),
         "metadata": plain(request.metadata, "metadata"),
+        "retry": _patience(request.retry) or None,
+        "on_failure": ON_FAILURE[request.failure_policy].value,
     }
+
+
+def _patience(retry: pb.RetryPolicy) -> dict[str, float]:
+    """What it says; absent and 0 are the same to a message."""
+    said = {"attempts": retry.attempts}
+    spans = {"base_s": retry.base, "cap_s": retry.cap, "give_up_after_s": retry.give_up_after}
+    found = {**said, **{name: span.seconds + span.nanos / NANOS for name, span in spans.items()}}
+    return {name: value for name, value in found.items() if value}
 
 
 def key(request: pb.PublishRequest) -> str | None:
@@ -54,11 +72,17 @@ def placed(problems: Sequence[Problem], request: pb.PublishRequest) -> list[Prob
 
 def _field(path: str, request: pb.PublishRequest) -> str:
     head = path.partition(".")[0].partition("[")[0]
+    if head in request.targets:
+        return f"metadata.{path}"
     match head:
         case "media_file":
             return request.WhichOneof("media") or "media_path"
         case "platforms":
             return path.replace("platforms", "targets", 1)
+        case "retry":
+            return path.removesuffix("_s")
+        case "on_failure":
+            return "failure_policy"
         case "metadata" | "targets" | "idempotency_key" | "media_path" | "media_id" | "":
             return path
         case _:

@@ -137,7 +137,7 @@ class Servicer(MedusaServiceServicer):
         return await self._run(lambda: self.core.list_tasks(size, before, **asdict(wanted)))
 
     def _told(self, task: Task) -> pb.Task:
-        return task_message(task, lambda target: self.core.patience(target).attempts)
+        return task_message(task, lambda target: self.core.patience(target).asked(task.request.patience).attempts)
 
     async def _run(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._aside, copy_context().run, call)

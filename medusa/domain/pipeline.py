@@ -9,7 +9,7 @@ from medusa.domain.failures import Failure, FailureKind, InvalidRequest
 from medusa.domain.policy import Trouble
 from medusa.domain.ports import RulesPort
 from medusa.domain.request import Asked, PublishRequest
-from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task
+from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, is_fatal
 from medusa.domain.template import placeholders, render_all
 from medusa.domain.values import Checkpoint, Intent, Problem, Receipt, StepSpec
 
@@ -132,7 +132,7 @@ def _may_start(task: Task, step: Step, results: Mapping[str, str]) -> bool:
         return False
     if step.name == PREFLIGHT_STEP:
         return True
-    if not all(other.succeeded for other in task.steps if other.name == PREFLIGHT_STEP):
+    if not all(_is_past(task, other) for other in task.steps if other.name == PREFLIGHT_STEP):
         return False
     if not all(other.ended for other in task.of(step.target) if other.name in step.spec.after):
         return False
@@ -148,7 +148,12 @@ def _needs(step: Step) -> set[str]:
 def _all_uploaded(task: Task) -> bool:
     """Whether every required upload has succeeded, but for those that themselves follow something visible."""
     later = _behind_visible(task)
-    return all(other.succeeded for other in task.steps if other.spec.required and other.key not in later)
+    return all(_is_past(task, other) for other in task.steps if other.spec.required and other.key not in later)
+
+
+def _is_past(task: Task, step: Step) -> bool:
+    """Others need not wait for the step: it has succeeded or, if its failure does not concern them, ended."""
+    return step.ended if task.goes_on else step.succeeded
 
 
 def _behind_visible(task: Task) -> set[str]:
@@ -184,9 +189,9 @@ def unreachable(task: Task) -> tuple[Step, ...]:
 
 def given_up(task: Task, step: Step, now: float) -> Step:
     """What becomes of an unreachable step: it is skipped, or it fails the task that cannot do without it."""
-    if task.stopping or not step.spec.required:
-        return skipped(step, now)
     missing = ", ".join(f"{{{name}}}" for name in _never_known(task, step))
+    if task.stopping or not step.spec.required or not missing:
+        return skipped(step, now)
     return failed(step, Failure(FailureKind.REJECTED, f"its text needs {missing}, which was not given"), now)
 
 
@@ -194,7 +199,13 @@ def _is_cut_off(task: Task, step: Step) -> bool:
     if _never_known(task, step):
         return True
     behind = [other for other in task.of(step.target) if other.name in step.spec.after]
-    return not step.spec.required and any(other.ended and not other.succeeded for other in behind)
+    if not step.spec.required and any(other.ended and not other.succeeded for other in behind):
+        return True
+    return task.goes_on and any(map(is_fatal, (*task.of(None), *_own_preflight(task, step), *behind)))
+
+
+def _own_preflight(task: Task, step: Step) -> Iterator[Step]:
+    return (other for other in task.of(step.target) if other.name == PREFLIGHT_STEP and other is not step)
 
 
 def _never_known(task: Task, step: Step) -> list[str]:

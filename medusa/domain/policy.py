@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from typing import Final
 
 from medusa.domain.failures import Failure, FailureKind
+from medusa.domain.values import Problem
 
 LINE_BROKE: Final = ("connection lost", "timeout")
 """Codes of failures of the line, and not of the platform."""
@@ -25,6 +29,37 @@ class Patience:
     """Upper bound of any wait."""
     give_up_after_s: float | None = None
     """How long to bear with it while nothing moves."""
+
+
+class OnFailure(StrEnum):
+    """What the first failure of something required does to a task."""
+
+    STOP = "stop"
+    """It ends the task: what runs is stopped, and nothing becomes public any more."""
+    GO_ON = "go_on"
+    """It ends its own target, and those whose text needs what that one gives; the others go on. The task fails then."""
+
+
+def patience(asked: object, path: str) -> tuple[Patience, list[Problem]]:
+    """What a request says of retries, as an object with the fields of Patience, and all that is wrong with it."""
+    if asked is None:
+        return Patience(), []
+    if not isinstance(asked, Mapping):
+        return Patience(), [Problem(path, 'give an object, such as {"attempts": 3}')]
+    names = [one.name for one in fields(Patience)]
+    problems = [Problem(f"{path}.{name}", _unfit(name, value, names)) for name, value in asked.items()]
+    problems = [problem for problem in problems if problem.says]
+    return (Patience() if problems else Patience(**asked)), problems
+
+
+def _unfit(name: object, value: object, names: list[str]) -> str:
+    if name not in names:
+        return f"unknown key; known: {', '.join(names)}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return "must be a number"
+    if name == "attempts":
+        return "" if isinstance(value, int) and value >= 1 else "must be a whole number, 1 or more"
+    return "" if value >= 0 else "must be 0 or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +105,16 @@ class RetryPolicy:
     def of(self, kind: FailureKind) -> RetryPolicy:
         """The policy as it is for this kind of failure."""
         own = {FailureKind.TRANSIENT: self.transient, FailureKind.RATE_LIMITED: self.rate_limited}.get(kind)
-        said = {one.name: getattr(own, one.name) for one in fields(Patience)} if own else {}
+        return self._but(own) if own else self
+
+    def asked(self, patience: Patience) -> RetryPolicy:
+        """The policy as a request wants it, for all kinds of failure."""
+        if patience == Patience():
+            return self
+        return replace(self._but(patience), transient=patience, rate_limited=patience)
+
+    def _but(self, patience: Patience) -> RetryPolicy:
+        said = {one.name: getattr(patience, one.name) for one in fields(Patience)}
         return replace(self, **{name: value for name, value in said.items() if value is not None})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from medusa.domain.policy import OnFailure, Patience
 from medusa.domain.values import NOTHING, Json, Media
 
 
@@ -29,6 +30,9 @@ class PublishRequest:
     media: Media | None = None
     caller: str = ""
     """Who asked, where several do."""
+    patience: Patience = field(default_factory=Patience)
+    """How long to keep trying, where that differs from what is configured."""
+    on_failure: OnFailure = OnFailure.STOP
 
     def asked(self, target: str) -> Json:
         """What `target` was asked for; empty when nothing was said."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from medusa.domain.failures import MEDIA_CODE, QUOTA_CODE, Failure, FailureKind
-from medusa.domain.policy import Trouble
+from medusa.domain.policy import OnFailure, Trouble
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.values import Checkpoint, Intent, Receipt, StepSpec
 
@@ -143,8 +143,13 @@ class Task:
 
     @property
     def stopping(self) -> bool:
-        """No further step starts: it was cancelled, or a required step did not succeed."""
-        return self.cancel_asked or any(is_fatal(step) for step in self.steps)
+        """No further step starts: it was cancelled, or a required step did not succeed and that ends it."""
+        return self.cancel_asked or (not self.goes_on and any(map(is_fatal, self.steps)))
+
+    @property
+    def goes_on(self) -> bool:
+        """What does not succeed ends its own target only."""
+        return self.request.on_failure is OnFailure.GO_ON
 
     @property
     def results(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ from typing import TypeVar
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, MedusaError, PlatformError, Stopped, TaskLost
 from medusa.domain.pace import Pace
-from medusa.domain.policy import NEAR, Again, RetryPolicy, Trouble, decide
+from medusa.domain.policy import NEAR, Again, Patience, RetryPolicy, Trouble, decide
 from medusa.domain.ports import Call
 from medusa.domain.task import Step
 from medusa.domain.values import Media
@@ -40,8 +40,19 @@ ASK_WHEN_STOPPING_S = 5.0
 class StepLife:
     """What an upload, a publication and a look at the media share."""
 
-    def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step: Step, epoch: int) -> None:
+    def __init__(
+        self,
+        ports: RunnerPorts,
+        workers: Workers,
+        task_id: str,
+        step: Step,
+        epoch: int,
+        *,
+        patience: Patience = Patience(),  # noqa: B008 - a frozen value
+    ) -> None:
+        """`patience`: what the request asks for in place of the target's own policy."""
         self.ports = ports
+        self._patience = patience
         self.step = step
         self._workers = workers
         self.task_id = task_id
@@ -91,7 +102,7 @@ class StepLife:
 
     @property
     def policy(self) -> RetryPolicy:
-        return self.ports.retry.get(self.target, RetryPolicy())
+        return self.ports.retry.get(self.target, RetryPolicy()).asked(self._patience)
 
     @property
     def may_be_out(self) -> bool:

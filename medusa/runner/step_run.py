@@ -33,8 +33,8 @@ class StepRun:
     """`run` raises TaskLost or nothing: how it ended is in the step."""
 
     def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step_key: str, epoch: int) -> None:
-        step = ports.repository.carried(task_id).step(step_key)
-        self._life = StepLife(ports, workers, task_id, step, epoch)
+        task = ports.repository.carried(task_id)
+        self._life = StepLife(ports, workers, task_id, task.step(step_key), epoch, patience=task.request.patience)
         self._ports = ports
         self._task_id = task_id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -42,9 +42,12 @@ class AsyncMedusaClient(Client):
         metadata: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        retry: Mapping[str, float] | None = None,
+        on_failure: Literal["stop", "go_on"] = "stop",
     ) -> str:
         """As `MedusaClient.publish_async`."""
-        return await self._do(self._publishing.publish(media_file, platforms, metadata, idempotency_key))
+        policies = {"retry": retry, "on_failure": on_failure}
+        return await self._do(self._publishing.publish(media_file, platforms, metadata, idempotency_key, **policies))
 
     async def validate(
         self,
@@ -53,9 +56,12 @@ class AsyncMedusaClient(Client):
         metadata: Mapping[str, Any] | None = None,
         *,
         online: bool = False,
+        retry: Mapping[str, float] | None = None,
+        on_failure: Literal["stop", "go_on"] = "stop",
     ) -> tuple[Problem, ...]:
         """As `MedusaClient.validate`."""
-        return await self._do(self._publishing.validate(media_file, platforms, metadata, online=online))
+        policies = {"retry": retry, "on_failure": on_failure}
+        return await self._do(self._publishing.validate(media_file, platforms, metadata, online=online, **policies))
 
     # ------------------------------------------------------------ steering
 

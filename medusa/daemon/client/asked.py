@@ -10,9 +10,10 @@ from typing import Final
 
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
-from medusa.daemon.convert import EXACT
+from medusa.daemon.convert import EXACT, duration
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import InvalidRequest
+from medusa.domain.policy import OnFailure, Patience, patience
 from medusa.domain.values import Problem
 
 DEEPEST: Final = 30
@@ -24,20 +25,51 @@ _PLACES: Final = {
     "media_id": "media_file",
     "limits[0].target": "target",
     "limits[0].bytes_per_second": "rate",
+    "failure_policy": "on_failure",
+    "retry.base": "retry.base_s",
+    "retry.cap": "retry.cap_s",
+    "retry.give_up_after": "retry.give_up_after_s",
 }
 
 
-def request(platforms: object, metadata: object, idempotency_key: str | None = None) -> pb.PublishRequest:
+def request(
+    platforms: object,
+    metadata: object,
+    idempotency_key: str | None = None,
+    *,
+    retry: Mapping[str, float] | None = None,
+    on_failure: str = OnFailure.STOP,
+) -> pb.PublishRequest:
     """A request without media yet. Raises InvalidRequest for what no message can hold."""
     problems: list[Problem] = []
     asked = pb.PublishRequest(
         targets=_targets(platforms, problems),
         metadata=_metadata(metadata, problems),
         idempotency_key=idempotency_key or "",
+        retry=_retry(retry, problems),
+        failure_policy=_failure_policy(on_failure, problems),
     )
     if problems:
         raise InvalidRequest(problems)
     return asked
+
+
+def _retry(retry: object, problems: list[Problem]) -> pb.RetryPolicy | None:
+    asked, wrong = patience(retry, "retry")
+    problems += wrong
+    if asked == Patience():
+        return None
+    spans = {"base": asked.base_s, "cap": asked.cap_s, "give_up_after": asked.give_up_after_s}
+    told = {name: duration(seconds) for name, seconds in spans.items() if seconds is not None}
+    return pb.RetryPolicy(attempts=asked.attempts or 0, **told)
+
+
+def _failure_policy(on_failure: str, problems: list[Problem]) -> pb.FailurePolicy.ValueType:
+    policies = {OnFailure.STOP: pb.FAILURE_POLICY_FAIL_FAST, OnFailure.GO_ON: pb.FAILURE_POLICY_GO_ON}
+    if on_failure not in tuple(OnFailure):
+        problems.append(Problem("on_failure", f"must be one of {', '.join(OnFailure)}"))
+        return pb.FAILURE_POLICY_UNSPECIFIED
+    return policies[OnFailure(on_failure)]
 
 
 def path_of(media_file: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import grpc
 
@@ -50,9 +50,12 @@ class MedusaClient(Client):
         metadata: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        retry: Mapping[str, float] | None = None,
+        on_failure: Literal["stop", "go_on"] = "stop",
     ) -> str:
         """As `MedusaCore.publish_async`; where the media is handed over as bytes, it returns once they are there."""
-        return self._do(self._publishing.publish(media_file, platforms, metadata, idempotency_key))
+        policies = {"retry": retry, "on_failure": on_failure}
+        return self._do(self._publishing.publish(media_file, platforms, metadata, idempotency_key, **policies))
 
     def validate(
         self,
@@ -61,9 +64,12 @@ class MedusaClient(Client):
         metadata: Mapping[str, Any] | None = None,
         *,
         online: bool = False,
+        retry: Mapping[str, float] | None = None,
+        on_failure: Literal["stop", "go_on"] = "stop",
     ) -> tuple[Problem, ...]:
         """As `MedusaCore.validate`; where the media is handed over as bytes, that is done first."""
-        return self._do(self._publishing.validate(media_file, platforms, metadata, online=online))
+        policies = {"retry": retry, "on_failure": on_failure}
+        return self._do(self._publishing.validate(media_file, platforms, metadata, online=online, **policies))
 
     # ------------------------------------------------------------ steering
 

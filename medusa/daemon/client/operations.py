@@ -62,18 +62,32 @@ class Publishing:
         self._otherwise = upload is None
 
     def publish(
-        self, media_file: object, platforms: Sequence[str], metadata: Mapping[str, Any] | None, key: str | None
+        self,
+        media_file: object,
+        platforms: Sequence[str],
+        metadata: Mapping[str, Any] | None,
+        key: str | None,
+        **policies: Any,
     ) -> Operation[str]:
-        """The task's id. Each call has a key, so that it makes one task however often it is sent."""
-        request = asked.request(platforms, metadata, key or uuid.uuid4().hex)
+        """The task's id. Each call has a key, so that it makes one task however often it is sent.
+
+        `policies`: `retry` and `on_failure`, as MedusaCore takes them.
+        """
+        request = asked.request(platforms, metadata, key or uuid.uuid4().hex, **policies)
         return (yield from self._with_media(request, media_file, lambda: _published(request)))
 
     def validate(
-        self, media_file: object, platforms: Sequence[str], metadata: Mapping[str, Any] | None, *, online: bool
+        self,
+        media_file: object,
+        platforms: Sequence[str],
+        metadata: Mapping[str, Any] | None,
+        *,
+        online: bool,
+        **policies: Any,
     ) -> Operation[tuple[Problem, ...]]:
         """All that is wrong with a request."""
         try:
-            request = asked.request(platforms, metadata)
+            request = asked.request(platforms, metadata, **policies)
             yield from self._with_media(request, media_file, lambda: _validated(request, online=online))
         except InvalidRequest as error:
             return error.problems

@@ -49,6 +49,27 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _FailurePolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FailurePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailurePolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FAILURE_POLICY_UNSPECIFIED: _FailurePolicy.ValueType  # 0
+    FAILURE_POLICY_FAIL_FAST: _FailurePolicy.ValueType  # 1
+    """It ends the task: what runs is stopped, and nothing becomes public any more."""
+    FAILURE_POLICY_GO_ON: _FailurePolicy.ValueType  # 2
+    """It ends its own target, and those whose text needs what that one gives; the others go on. The task fails then."""
+
+class FailurePolicy(_FailurePolicy, metaclass=_FailurePolicyEnumTypeWrapper): ...
+
+FAILURE_POLICY_UNSPECIFIED: FailurePolicy.ValueType  # 0
+FAILURE_POLICY_FAIL_FAST: FailurePolicy.ValueType  # 1
+"""It ends the task: what runs is stopped, and nothing becomes public any more."""
+FAILURE_POLICY_GO_ON: FailurePolicy.ValueType  # 2
+"""It ends its own target, and those whose text needs what that one gives; the others go on. The task fails then."""
+Global___FailurePolicy: _TypeAlias = FailurePolicy  # noqa: Y015
+
 class _TaskState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -165,6 +186,8 @@ class PublishRequest(_message.Message):
     TARGETS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    RETRY_FIELD_NUMBER: _builtins.int
+    FAILURE_POLICY_FIELD_NUMBER: _builtins.int
     media_path: _builtins.str
     """A path on the daemon's machine, under one of its `media_roots`. A relative one is taken from the first of them."""
     media_id: _builtins.str
@@ -173,6 +196,8 @@ class PublishRequest(_message.Message):
     """Makes this call safe to repeat: the same key with the same content gives the same task, also after a restart and
     when that task has failed (RetryTask goes on with it). At most 255 characters; empty: each call makes a new task.
     """
+    failure_policy: Global___FailurePolicy.ValueType
+    """What the first failure of something required does; unspecified: FAIL_FAST."""
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where to: keys of the daemon's configuration, each once, 1 to 100. Uploads run side by side; posts follow."""
@@ -184,6 +209,10 @@ class PublishRequest(_message.Message):
         fraction is taken as an integer.
         """
 
+    @_builtins.property
+    def retry(self) -> Global___RetryPolicy:
+        """How long to keep trying, where that differs from what the daemon has configured."""
+
     def __init__(
         self,
         *,
@@ -192,16 +221,58 @@ class PublishRequest(_message.Message):
         targets: _abc.Iterable[_builtins.str] | None = ...,
         metadata: _struct_pb2.Struct | None = ...,
         idempotency_key: _builtins.str = ...,
+        retry: Global___RetryPolicy | None = ...,
+        failure_policy: Global___FailurePolicy.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "media_id", b"media_id", "media_path", b"media_path", "metadata", b"metadata"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "media_id", b"media_id", "media_path", b"media_path", "metadata", b"metadata", "retry", b"retry"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "media", b"media", "media_id", b"media_id", "media_path", b"media_path", "metadata", b"metadata", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_policy", b"failure_policy", "idempotency_key", b"idempotency_key", "media", b"media", "media_id", b"media_id", "media_path", b"media_path", "metadata", b"metadata", "retry", b"retry", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_media: _TypeAlias = _typing.Literal["media_path", "media_id"]  # noqa: Y015
     _WhichOneofArgType_media: _TypeAlias = _typing.Literal["media", b"media"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_media) -> _WhichOneofReturnType_media | None: ...
 
 Global___PublishRequest: _TypeAlias = PublishRequest  # noqa: Y015
+
+@_typing.final
+class RetryPolicy(_message.Message):
+    """What is absent, or 0, is as the daemon has configured it for the target."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    CAP_FIELD_NUMBER: _builtins.int
+    GIVE_UP_AFTER_FIELD_NUMBER: _builtins.int
+    attempts: _builtins.int
+    """Tries in a row that moved nothing, 1 or more; 1: no retry."""
+    @_builtins.property
+    def base(self) -> _duration_pb2.Duration:
+        """Upper bound of the first wait; it doubles with each try."""
+
+    @_builtins.property
+    def cap(self) -> _duration_pb2.Duration:
+        """Upper bound of any wait."""
+
+    @_builtins.property
+    def give_up_after(self) -> _duration_pb2.Duration:
+        """How long to bear with a platform that is busy or asks to be left alone, while nothing moves."""
+
+    def __init__(
+        self,
+        *,
+        attempts: _builtins.int = ...,
+        base: _duration_pb2.Duration | None = ...,
+        cap: _duration_pb2.Duration | None = ...,
+        give_up_after: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "cap", b"cap", "give_up_after", b"give_up_after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "base", b"base", "cap", b"cap", "give_up_after", b"give_up_after"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryPolicy: _TypeAlias = RetryPolicy  # noqa: Y015
 
 @_typing.final
 class PublishResponse(_message.Message):

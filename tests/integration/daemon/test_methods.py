@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -17,6 +18,7 @@ from medusa import MedusaCore
 from medusa.adapters.platforms.fake.server import FakePlatform
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
+from medusa.domain.failures import Failure, FailureKind
 from tests.integration.conftest import SAMPLE
 
 WITHIN_S = 20.0
@@ -148,6 +150,9 @@ def test_a_task_is_paused_cancelled_retried_and_deleted(
     assert held.arrived.wait(WITHIN_S)
     again = platform.hold("session.bytes")
     assert stub.PauseTask(pb.PauseTaskRequest(task_id=task_id)).task.paused
+    for snapshot in stub.WatchTask(pb.WatchTaskRequest(task_id=task_id), timeout=WITHIN_S):
+        if all(step.state != pb.STEP_STATE_RUNNING for step in snapshot.task.steps):
+            break
     assert stub.UnpauseTask(pb.UnpauseTaskRequest(task_id=task_id)).accepted
     assert again.arrived.wait(WITHIN_S)
     assert stub.CancelTask(pb.CancelTaskRequest(task_id=task_id)).accepted
@@ -190,3 +195,23 @@ def test_health_and_reflection_answer(address: str) -> None:
             assert health.Check(HealthCheckRequest(service=service)).status == HealthCheckResponse.SERVING
         services = ProtoReflectionDescriptorDatabase(channel).get_services()
     assert {"medusa.v1.MedusaService", "grpc.health.v1.Health"} <= set(services)
+
+
+def test_a_request_has_policies_of_its_own(stub: MedusaServiceStub, platform: FakePlatform) -> None:
+    platform.fail("session.create", Failure(FailureKind.TRANSIENT, "busy", "HTTP 503", no_effect=True))
+    request = pb.PublishRequest(
+        media_path=SAMPLE,
+        targets=["fake", "news"],
+        retry=pb.RetryPolicy(attempts=1, base=Duration(nanos=5_000_000)),
+        failure_policy=pb.FAILURE_POLICY_GO_ON,
+    )
+    request.metadata.update({"fake": {"title": "Talk"}, "news": {"message": "It is out"}})
+    final = last(stub, stub.Publish(request).task.id)
+    assert (final.state, final.failed_target) == (pb.TASK_STATE_FAILED, "fake")
+    assert {step.max_attempts for step in final.steps} == {1}
+    assert len(platform.posts) == 1
+    request.retry.attempts = -1
+    request.retry.cap.seconds = -1
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.Publish(request)
+    assert {field for field, _ in violations(refused.value)} == {"retry.attempts", "retry.cap"}
