@@ -18,6 +18,7 @@ from medusa import container
 from medusa.config import Settings
 from medusa.core import MedusaCore
 from medusa.daemon import journal, logs, places
+from medusa.daemon.call_log import CallLog
 from medusa.daemon.claim import Claim
 from medusa.daemon.follower import Told
 from medusa.daemon.gate import Gate
@@ -64,7 +65,7 @@ class Daemon:
         daemon = self._settings.daemon
         self._gate = Gate(daemon)
         store = MediaStore(self._media_folder, daemon.media, daemon.bounds)
-        observers, outer = (journal.write, *self._observers()), tuple(self._tracers())
+        observers, outer = (journal.write, *self._observers()), tuple(self._witnesses())
         self._server = Server(self._core, self._gate, store, daemon.bounds, observers=observers, outer=outer)
         credentials = Certificate(daemon.tls).credentials() if daemon.tls else None
         for address in daemon.listen or (f"unix:{places.socket()}",):
@@ -85,12 +86,13 @@ class Daemon:
             _log.info("metrics at %s", metrics.serve(address))
             yield metrics.observe
 
-    def _tracers(self) -> Iterator[aio.ServerInterceptor]:
+    def _witnesses(self) -> Iterator[aio.ServerInterceptor]:
         if self._settings.daemon.traces:
             from medusa.daemon import tracing
 
             self._closing.callback(tracing.configure().shutdown)
             yield tracing.TraceInterceptor()
+        yield CallLog()
 
     def _counts(self) -> dict[str, int]:
         return self._core.counts()

@@ -26,4 +26,4 @@ def _write_step(task: Task, before: Step, step: Step) -> None:
         why = f": {task.told(step)}" if step.failure else ""
         _log.log(LEVELS.get(step.state, logging.INFO), "%s%s", step.state, why, extra=about)
     elif step.note and before.note != step.note:
-        _log.info("waits: %s", step.note, extra=about)
+        _log.info(step.note, extra=about)
