@@ -66,7 +66,6 @@ $(VENV)/.runtime: $(VENV)/.pip pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sandbox]'
 	@touch $@
 
-
 $(VENV)/.dev: $(VENV)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	@touch $@

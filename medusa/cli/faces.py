@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 
 from medusa.cli import inputs
 from medusa.core import MedusaCore
-from medusa.domain.failures import ConfigError, InvalidRequest
+from medusa.domain.failures import InvalidRequest
 from medusa.domain.quota import Quota
 from medusa.domain.request import Target
 from medusa.domain.task import Task
@@ -90,25 +91,38 @@ def chosen(context: typer.Context, config: Path | None) -> Source:
 
 
 def opened(source: Source) -> Medusa:
-    """A face of the source, to be entered as a context; it takes over no task by itself."""
-    if isinstance(source, Path):
-        return MedusaCore(config_file=source, resume=False)
-    from medusa.daemon.client import MedusaClient
+    """A face of the source, to be entered as a context; what it does leaves no trace on disk unless the config says so.
 
-    return MedusaClient(
-        source.address,
-        token=inputs.token(source.token_file),
-        tls_ca=source.tls_ca,
-        tls_cert=source.tls_cert,
-        tls_key=source.tls_key,
-    )
+    It takes over no task by itself, as `kept` neither.
+    """
+    return MedusaCore(config_file=source, resume=False) if isinstance(source, Path) else _client(source)
 
 
 def kept(source: Source) -> Medusa:
-    """The same, for tasks that outlive a process. Raises ConfigError if nothing keeps them."""
-    from medusa import container
+    """The same, over tasks that outlive a process."""
+    if not isinstance(source, Path):
+        return _client(source)
+    return MedusaCore(config_file=source, resume=False, tasks_file=tasks_file(source))
 
-    if isinstance(source, Path) and not container.settings(source).engine.keeps:
-        says = 'no file keeps tasks: name one, "medusa": {"engine": {"path": "tasks.db"}}'
-        raise ConfigError([Problem("medusa.engine.path", says)])
-    return opened(source)
+
+def tasks_file(config: Path) -> Path:
+    """Where the tasks of this configuration are kept if it does not say.
+
+    Each has a file of its own: what was begun on a sandbox must not be gone on with on the real platforms.
+    """
+    from platformdirs import user_state_path
+
+    place = hashlib.sha256(str(config.resolve()).encode()).hexdigest()[:12]
+    return user_state_path("medusa", appauthor=False) / "cli" / f"{config.stem}-{place}.db"
+
+
+def _client(daemon: DaemonAt) -> Medusa:
+    from medusa.daemon.client import MedusaClient
+
+    return MedusaClient(
+        daemon.address,
+        token=inputs.token(daemon.token_file),
+        tls_ca=daemon.tls_ca,
+        tls_cert=daemon.tls_cert,
+        tls_key=daemon.tls_key,
+    )

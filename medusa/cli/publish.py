@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, say
-from medusa.cli.faces import Medusa, Source, opened
+from medusa.cli.faces import Medusa, Source, kept, opened
 from medusa.cli.progress import standing
 from medusa.cli.views import View, view
 from medusa.domain.failures import ConfigError, InvalidRequest
@@ -46,7 +46,7 @@ def publish(
     quiet: bool,
 ) -> int:
     """Publish, show how it goes, print the outcome; the exit status."""
-    with opened(source) as core:
+    with kept(source) as core:
         task_id = core.publish_async(media, list(targets), metadata)
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from medusa.cli import faces
 from medusa.cli.app import app
 from medusa.sandbox import Sandbox
 from tests.integration.rehearsal import SAMPLE
@@ -74,11 +76,17 @@ def test_what_has_ended_cannot_be_cancelled_or_paused(config: Path) -> None:
     assert "Nothing was left unfinished" in medusa(config, "resume").stderr
 
 
-def test_without_a_file_the_commands_say_how_to_name_one(config: Path) -> None:
+def test_a_configuration_that_names_no_file_has_one_of_its_own(config: Path) -> None:
     settings = json.loads(config.read_text(encoding="utf-8"))
     config.write_text(json.dumps({**settings, "medusa": {}}), encoding="utf-8")
-    refused = medusa(config, "list")
-    assert (refused.exit_code, "medusa.engine.path: no file keeps tasks" in refused.stderr) == (2, True)
+    assert publish(config).exit_code == 0
+    assert medusa(config, "show", only_task(config)).exit_code == 0
+    other = config.with_name("other.json")
+    other.write_bytes(config.read_bytes())
+    assert json.loads(medusa(other, "list", "--json").stdout) == []
+    kept = faces.tasks_file(config)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert not kept.is_relative_to(config.parent)
 
 
 def test_a_limit_is_shown_set_and_taken_back(config: Path) -> None:
