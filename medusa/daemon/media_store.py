@@ -268,6 +268,7 @@ def _cost(header: Header) -> int:
 
 
 def conflict(says: str) -> Refused:
+    """FAILED_PRECONDITION: the upload is not in a state that allows this."""
     return Refused(grpc.StatusCode.FAILED_PRECONDITION, "MEDIA_CONFLICT", says)
 
 

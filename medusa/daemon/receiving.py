@@ -30,6 +30,7 @@ async def received(store: MediaStore, owner: str, messages: AsyncIterator[pb.Upl
             part = message.WhichOneof("part")
             if part == "header" and writer is None:
                 writer = await run(partial(Writer, store, owner, media_header(message.header), message.header.offset))
+                await run(writer.open)
                 while await run(writer.catch_up):
                     pass
             elif part == "chunk" and writer is not None:
@@ -39,7 +40,8 @@ async def received(store: MediaStore, owner: str, messages: AsyncIterator[pb.Upl
         if writer is None:
             raise InvalidRequest([Problem("header", "is missing")])
         await run(writer.finish)
-        return store.standing(owner, writer.media_id)
+        standing: Standing = await run(partial(store.standing, owner, writer.media_id))
+        return standing
     finally:
         if writer is not None:
             writer.close()
@@ -58,6 +60,9 @@ class Writer:
         self._unread = offset
         """Bytes that are there already and that the checksum has not seen yet."""
         self._file: FileIO | None = None
+
+    def open(self) -> None:
+        """Unless the upload is complete. Raises Refused."""
         with storing(), self._mine():
             if not self._place.file.exists():
                 self._file = FileIO(os.open(self._place.part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
@@ -101,9 +106,10 @@ class Writer:
             self._place.complete()
 
     def close(self) -> None:
-        """Give the file back."""
-        if self._file:
-            self._file.close()
+        """Give the file back, as soon as the thread of a call that was cancelled has written what it is at."""
+        with self._place.lock:
+            if self._file:
+                self._file.close()
 
     @contextmanager
     def _mine(self) -> Iterator[None]:

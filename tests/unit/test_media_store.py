@@ -41,6 +41,7 @@ class Bench:
 
     def upload(self, content: bytes = b"0123456789") -> None:
         writer = Writer(self.store, "web", HEADER, 0)
+        writer.open()
         writer.append(content)
         writer.finish()
         writer.close()
@@ -104,6 +105,7 @@ def test_what_all_its_tasks_are_done_with_goes_when_no_call_is_repeated_any_more
 def test_whose_upload_is_removed_meanwhile_is_told(bench: Bench) -> None:
     bench.upload(b"")
     writer = Writer(bench.store, "web", HEADER, 0)
+    writer.open()
     bench.sweep(24 * HOUR)
     with pytest.raises(Refused, match="it was removed"):
         writer.append(b"0")
