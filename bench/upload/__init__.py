@@ -18,6 +18,7 @@ from bench.upload import texts
 from bench.upload.clients import Client, Curl, Rclone, environment, started
 from bench.upload.link import FAR, link, what_is_missing
 from bench.upload.measure import BASE, Row, compare, turn
+from bench.upload.profile import profile
 from bench.upload.report import Report, machine, plot
 from bench.upload.sink import Sink, certified, sink
 from bench.upload.target import medusa_config
@@ -44,6 +45,7 @@ def run(rounds: int = 11, small: int = 5) -> None:
         report.say("# Benchmarks", f"Written by `make bench`. {machine()}", texts.INTRODUCTION.format(rounds=rounds))
         with sink(folder) as served:
             panels = [_one_upload(report, served, folder, rounds, tls) for tls in (True, False)]
+            _profile(report, served, folder)
             _start(report, served, folder, rounds)
             _memory(report, served, folder)
             _many(report, served, folder, rounds, small)
@@ -106,6 +108,17 @@ def _warm(clients: Mapping[str, Client], served: Sink, folder: Path) -> None:
     """Imports, certificates and first connections are no part of an upload."""
     for client in clients.values():
         turn(client, served, [_film(folder, MIB)])
+
+
+def _profile(report: Report, served: Sink, folder: Path) -> None:
+    report.say("### Where the CPU of Medusa's sender goes", texts.PROFILE)
+    rows = []
+    for kind, tls in (("TLS", True), ("plain HTTP", False)):
+        for _ in range(2):  # the first one may have to fetch the file
+            spent = profile(served.origin(tls), _film(folder, GIB), folder / "ca.pem")
+            served.uploads()
+        rows.append([kind, *(f"{seconds:.2f}" for seconds in spent.values())])
+    report.table(["CPU s/GiB", *spent], rows)
 
 
 def _start(report: Report, served: Sink, folder: Path, rounds: int) -> None:

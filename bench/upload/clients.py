@@ -53,7 +53,8 @@ class Worker:
 @contextmanager
 def started(name: str, origin: str, folder: Path, inside: Sequence[str] = ()) -> Iterator[Worker]:
     """A worker for NAME, run by the command `inside` if one is given."""
-    command = [*inside, sys.executable, "-m", "bench.upload.worker", name, origin, str(folder)]
+    program = "from bench.upload.worker import main; main()"
+    command = [*inside, sys.executable, "-c", program, name, origin, str(folder)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(folder / "ca.pem")
     ) as process:

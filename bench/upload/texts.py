@@ -10,11 +10,17 @@ itself by up to 15 % on a shared machine: smaller differences are no findings.
 Medusa is a *running* one: the task is saved on disk, progress is counted and watched, cancel, bandwidth limits, retry
 and resume are on. The time is from an upload's first byte to its final reply, as the server sees it; the CPU is that
 of the client alone (of curl and rclone the whole process, of the Python clients the upload, in a process that has
-uploaded before). The server is on the same machine, in C, and throws the bytes away without decrypting them. *Nothing
+uploaded before). tuspy reads the whole file into memory before its first byte, which this time does not count. The
+server is on the same machine, in C, and throws the bytes away without decrypting them. *Nothing
 but the bytes* is libcurl with a buffer of 2 MiB over TLS, and `sendfile` without: what the server takes from a client
 that does nothing else.
 
 ![Throughput and CPU against curl](benchmarks.svg)"""
+
+PROFILE = """\
+The CPU time of the sending thread in each of these calls, in one upload that was timed call by call. On loopback the
+kernel receives in the sender's time, too. A running Medusa adds what a task costs, whatever its size: probing the
+media, ten saved lines, progress."""
 
 MEMORY = "The peak of a Medusa that has published before, above what it held before the upload."
 

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,10 +47,14 @@ def sender(origin: str, folder: Path) -> Uploads:
     def put(files: list[str]) -> None:
         for file in files:
             with Path(file).open("rb", buffering=0) as opened:
-                body = _Body(opened.readinto, Path(file).stat().st_size)
+                body = _Body(_reading(opened), Path(file).stat().st_size)
                 assert http.exchange(_Call(), Request("PUT", f"{origin}/put", body=body)).ok
 
     return put
+
+
+def _reading(opened: FileIO) -> Callable[[memoryview], int]:
+    return opened.readinto
 
 
 class _Body:
@@ -193,7 +198,3 @@ def main() -> None:
         upload(json.loads(line)["files"])
         taken = time.process_time() - cpu
         print(json.dumps({"cpu_s": taken, "rise_mb": memory_mb("VmHWM") - resting, "resting_mb": resting}), flush=True)
-
-
-if __name__ == "__main__":
-    main()
