@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +19,7 @@ from medusa.daemon.gate import Gate
 from medusa.daemon.media_store import MediaStore
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceServicer, add_MedusaServiceServicer_to_server
-from medusa.daemon.server import OPTIONS, Server
+from medusa.daemon.server import OPTIONS, SWITCH_S, Server
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import Step, Task
 from medusa.domain.values import StepSpec
@@ -51,6 +52,9 @@ class Bare(MedusaServiceServicer):
         changed.set()
         return fresh.revision
 
+    async def GetTask(self, request: pb.GetTaskRequest, context: Any) -> pb.GetTaskResponse:
+        return pb.GetTaskResponse(task=self.message)
+
     async def WatchTask(self, request: pb.WatchTaskRequest, context: Any) -> AsyncIterator[pb.WatchTaskResponse]:
         while True:
             changed = self._changed
@@ -67,8 +71,9 @@ async def serve_bare(address: str) -> None:
     await server.stop(0)
 
 
-async def serve_medusa(address: str, folder: Path) -> None:
-    core = MedusaCore(config={"medusa": {"engine": {"path": str(folder / "tasks.db")}}})
+async def serve_medusa(address: str, folder: Path, targets: Mapping[str, Any]) -> None:
+    sys.setswitchinterval(SWITCH_S)
+    core = MedusaCore(config={**targets, "medusa": {"engine": {"path": str(folder / "tasks.db")}}})
     repository = core._repository
     repository.create(a_task())
     store = MediaStore(folder / "media", MediaSettings(), BOUNDS)
@@ -94,10 +99,11 @@ async def _obey(change: Callable[[], Any]) -> None:
 
 
 def main() -> None:
-    """`python -m bench.stream_server bare|medusa ADDRESS`."""
-    kind, address = sys.argv[1:]
+    """`python -m bench.stream_server bare|medusa ADDRESS [CONFIG]`: what targets there are, beside the one task."""
+    kind, address, *config = sys.argv[1:]
+    targets = json.loads(Path(config[0]).read_text(encoding="utf-8")) if config else {}
     with TemporaryDirectory() as folder:
-        asyncio.run(serve_bare(address) if kind == "bare" else serve_medusa(address, Path(folder)))
+        asyncio.run(serve_bare(address) if kind == "bare" else serve_medusa(address, Path(folder), targets))
 
 
 if __name__ == "__main__":

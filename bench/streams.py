@@ -32,9 +32,9 @@ SERVERS = ("bare", "medusa")
 class Served:
     """One of the servers, in a process of its own; it makes a change for each line it reads."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, *config: Path) -> None:
         self.address = f"unix:{folder}/{kind}.sock"
-        command = [sys.executable, "-m", stream_server.__name__, kind, self.address]
+        command = [sys.executable, "-m", stream_server.__name__, kind, self.address, *map(str, config)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.task_id, revision = self._told().split()
         self.revision = int(revision)

@@ -38,6 +38,8 @@ OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
 )
 THREADS: Final = 16
+SWITCH_S: Final = 0.0005
+"""How long a thread may hold the interpreter while another wants it: Python's own 5 ms are as long as ten calls."""
 GRACE_S: Final = 1.0
 """What is being answered when the server stops gets so long."""
 SERVICE: Final = "medusa.v1.MedusaService"
