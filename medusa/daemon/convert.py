@@ -14,6 +14,7 @@ from medusa.daemon.media_store import Standing
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import Failure, FailureKind, InvalidRequest
 from medusa.domain.platform import Platform
+from medusa.domain.policy import OnFailure
 from medusa.domain.quota import Quota
 from medusa.domain.request import Target
 from medusa.domain.task import Step, StepState, Task, TaskStatus, status_reply
@@ -27,6 +28,10 @@ Attempts = Callable[[str | None], int]
 
 TASK_STATES: Final = {status: pb.TaskState.Value(f"TASK_STATE_{status.name}") for status in TaskStatus}
 STEP_STATES: Final = {state: pb.StepState.Value(f"STEP_STATE_{state.name}") for state in StepState}
+FAILURE_POLICIES: Final = {
+    OnFailure.STOP: pb.FAILURE_POLICY_FAIL_FAST,
+    OnFailure.GO_ON: pb.FAILURE_POLICY_GO_ON,
+}
 FAILURE_KINDS: Final = {kind: pb.FailureKind.Value(f"FAILURE_KIND_{kind.name}") for kind in FailureKind}
 
 
@@ -49,6 +54,7 @@ def task_message(task: Task, attempts: Attempts) -> pb.Task:
         update_time=timestamp(task.updated_at),
         cancel_requested=task.cancel_asked,
         paused=task.paused,
+        failure_policy=FAILURE_POLICIES[task.request.on_failure],
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from medusa.daemon.client import asked, told
 from medusa.daemon.convert import plain, task_message
 from medusa.domain.failures import Failure, FailureKind, InvalidRequest
+from medusa.domain.policy import OnFailure
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import Step, StepState, Task, status_reply
 from medusa.domain.values import Media, Receipt, StepSpec
@@ -56,7 +57,14 @@ def tasks(draw: st.DrawFn) -> Task:
     media = draw(st.none() | st.just(Media("/films/talk.mp4", 5, duration_s=1.5, width=640)))
     drawn = tuple(draw(steps(place)) for place in range(draw(st.integers(1, 4))))
     flags = {"cancel_asked": draw(st.booleans()), "paused": draw(st.booleans())}
-    return Task("7", PublishRequest(TARGETS, media=media), drawn, 1.5, draw(st.integers(1, 2**40)), **flags)
+    return Task(
+        "7",
+        PublishRequest(TARGETS, media=media, on_failure=draw(st.sampled_from(OnFailure))),
+        drawn,
+        1.5,
+        draw(st.integers(1, 2**40)),
+        **flags,
+    )
 
 
 @given(tasks())

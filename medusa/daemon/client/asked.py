@@ -10,7 +10,7 @@ from typing import Final
 
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
-from medusa.daemon.convert import EXACT, duration
+from medusa.daemon.convert import EXACT, FAILURE_POLICIES, duration
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import InvalidRequest
 from medusa.domain.policy import OnFailure, Patience, patience
@@ -65,11 +65,10 @@ def _retry(retry: object, problems: list[Problem]) -> pb.RetryPolicy | None:
 
 
 def _failure_policy(on_failure: str, problems: list[Problem]) -> pb.FailurePolicy.ValueType:
-    policies = {OnFailure.STOP: pb.FAILURE_POLICY_FAIL_FAST, OnFailure.GO_ON: pb.FAILURE_POLICY_GO_ON}
     if on_failure not in tuple(OnFailure):
         problems.append(Problem("on_failure", f"must be one of {', '.join(OnFailure)}"))
         return pb.FAILURE_POLICY_UNSPECIFIED
-    return policies[OnFailure(on_failure)]
+    return FAILURE_POLICIES[OnFailure(on_failure)]
 
 
 def path_of(media_file: object) -> str:

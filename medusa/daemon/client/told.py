@@ -7,16 +7,17 @@ from typing import Final
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from medusa.daemon.convert import FAILURE_KINDS, NANOS, STEP_STATES
+from medusa.daemon.convert import FAILURE_KINDS, FAILURE_POLICIES, NANOS, STEP_STATES
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import Failure, FailureKind
-from medusa.domain.policy import Trouble
+from medusa.domain.policy import OnFailure, Trouble
 from medusa.domain.quota import Quota
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import Step, StepState, Task
 from medusa.domain.values import Media, Receipt, StepSpec
 
 _STATES: Final[dict[int, StepState]] = {number: state for state, number in STEP_STATES.items()}
+_POLICIES: Final[dict[int, OnFailure]] = {number: policy for policy, number in FAILURE_POLICIES.items()}
 _KINDS: Final[dict[int, FailureKind]] = {number: kind for kind, number in FAILURE_KINDS.items()}
 
 
@@ -25,7 +26,7 @@ def task(told: pb.Task) -> Task:
     media = _media(told.media) if told.HasField("media") else None
     return Task(
         told.id,
-        PublishRequest(tuple(map(target, told.targets)), media=media),
+        PublishRequest(tuple(map(target, told.targets)), media=media, on_failure=_POLICIES[told.failure_policy]),
         tuple(map(_step, told.steps)),
         created_at=_epoch(told.create_time),
         revision=told.revision,

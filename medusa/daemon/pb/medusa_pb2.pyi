@@ -1061,6 +1061,7 @@ class Task(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
+    FAILURE_POLICY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Opaque."""
     revision: _builtins.int
@@ -1076,6 +1077,8 @@ class Task(_message.Message):
     """CancelTask was called."""
     paused: _builtins.bool
     """It is paused; while a step still runs it is about to be."""
+    failure_policy: Global___FailurePolicy.ValueType
+    """What a failure does, as it was asked for."""
     @_builtins.property
     def results(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What the targets have given so far: {"youtube_url": "https://...", "facebook_post_id": "123"}."""
@@ -1118,10 +1121,11 @@ class Task(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         cancel_requested: _builtins.bool = ...,
         paused: _builtins.bool = ...,
+        failure_policy: Global___FailurePolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "media", b"media", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "create_time", b"create_time", "error", b"error", "failed_target", b"failed_target", "id", b"id", "media", b"media", "message", b"message", "paused", b"paused", "results", b"results", "revision", b"revision", "state", b"state", "steps", b"steps", "targets", b"targets", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "create_time", b"create_time", "error", b"error", "failed_target", b"failed_target", "failure_policy", b"failure_policy", "id", b"id", "media", b"media", "message", b"message", "paused", b"paused", "results", b"results", "revision", b"revision", "state", b"state", "steps", b"steps", "targets", b"targets", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
