@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,9 +19,9 @@ WITHIN_S = 30.0
 class Medusad:
     """Serves once it is entered; killed at the end if it has not been stopped before."""
 
-    def __init__(self, config: Path, *listen: str) -> None:
-        """`listen`: addresses, of which a TCP one may have the port 0."""
-        self._config, self._listen = config, listen
+    def __init__(self, config: Path, *listen: str, program: Sequence[str] = ("-m", "medusa.daemon")) -> None:
+        """`listen`: addresses, of which a TCP one may have the port 0. `program`: what Python runs instead."""
+        self._config, self._listen, self._program = config, listen, program
         self._log = config.with_suffix(".log")
 
     def __enter__(self) -> Medusad:
@@ -35,7 +35,7 @@ class Medusad:
 
     def start(self) -> None:
         """Begin a process, and wait until it serves."""
-        command = [sys.executable, "-m", "medusa.daemon", "--config", str(self._config)]
+        command = [sys.executable, *self._program, "--config", str(self._config)]
         command += [word for address in self._listen for word in ("--listen", address)]
         with _notified() as (ready, path), self._log.open("w") as log:
             self.process = subprocess.Popen(command, stderr=log, env={**os.environ, "NOTIFY_SOCKET": path})
