@@ -7,8 +7,10 @@ import hashlib
 import json
 import os
 import queue
+import random
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -192,6 +194,24 @@ def test_an_upload_whose_line_was_cut_goes_on_at_the_byte(stub: MedusaServiceStu
     until_stored(stub, about, 1000)
     line.cut()
     assert upload(stub, at(about, 1000)).complete
+
+
+def test_an_upload_that_is_cut_again_and_again_is_whole(stub: MedusaServiceStub, folder: Path) -> None:
+    content = random.Random(1).randbytes(2 * 1024**2)
+    about, begun = header(content), 0
+    upload(stub, about, content[:1])
+    while (offset := stands(stub, about).offset) < len(content):
+        line, begun = Line(stub), begun + 1
+        line.send(header=at(about, offset))
+        for start in range(offset, offset + 5 * 20_000, 20_000):
+            line.send(chunk=content[start : min(start + 20_000, len(content))])
+        if begun % 3:
+            line.cut()  # at whatever it is just doing
+        else:
+            with suppress(grpc.RpcError):  # another stream may still have been at it when the offset was asked for
+                line.half_close()
+    assert upload(stub, at(about, len(content)), content).complete
+    assert [file.read_bytes() for file in folder.glob("*/file/*")] == [content]
 
 
 def test_an_upload_that_was_half_closed_early_says_where_it_stands(stub: MedusaServiceStub) -> None:
