@@ -91,18 +91,18 @@ class MedusaCore:
         is asked for. Raises InvalidRequest with all that is wrong with the request; then no task comes to be. What is
         wrong with the media, or what only a platform can tell, ends the task as failed.
 
-        With an `idempotency_key` that a task was made with before, nothing begins: the id of that task comes back, or
-        TaskConflict is raised if it was asked for something else. `retry`: how long to keep trying, where that differs
-        from the config: `attempts`, `base_s`, `cap_s`, `give_up_after_s`. `on_failure`: "go_on" lets the other targets
-        go on when one fails, but for those whose text needs what that one gives; the task fails all the same.
+        With an `idempotency_key` that a task was made with before, nothing new begins: the id of that task comes back,
+        which goes on if a killed process has left it, or TaskConflict is raised if it was asked for something else.
+        `retry`: how long to keep trying, where that differs from the config: `attempts`, `base_s`, `cap_s`,
+        `give_up_after_s`. `on_failure`: "go_on" lets the other targets go on when one fails, but for those whose text
+        needs what that one gives; the task fails all the same.
         `caller` is kept with the task: who asks, where several do.
         """
         self._engine.check_usable()
         task = self._plan(media_file, platforms, metadata, retry, on_failure)
         task = replace(task, request=replace(task.request, caller=caller))
         kept = self._repository.create(task, idempotency_key, _fingerprint(task.request))
-        if kept == task.id:
-            self._engine.submit(task.id)
+        self._engine.submit(kept)  # an earlier one goes on, should nobody run it any more
         return kept
 
     def validate(

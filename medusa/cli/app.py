@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -102,8 +102,21 @@ def publish(
     config: Config = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--idempotency-key",
+            metavar="KEY",
+            help="Publish once only: with a key that was used before, show that task instead.",
+        ),
+    ] = None,
+    in_memory: Annotated[
+        bool, typer.Option("--in-memory", help="Keep no file of the task: it ends with this command.")
+    ] = False,
 ) -> int:
     """Upload and post, and watch it happen.
+
+    The task is kept in the configuration's file of tasks, or in one in your state directory: see `medusa list`.
 
     Exit status: 0 completed, 1 failed, 2 the request or the configuration is wrong, 130 interrupted.
     """
@@ -113,7 +126,8 @@ def publish(
     with refusals(as_json=as_json, status="invalid"):
         targets = inputs.targets(to)
         metadata = inputs.metadata(meta, sets or [], targets)
-        return publish(media, targets, metadata, faces.chosen(context, config), as_json=as_json, quiet=quiet)
+        source = faces.chosen(context, config)
+        return publish(media, targets, metadata, source, key=key, in_memory=in_memory, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -224,8 +238,9 @@ def auth_login(
     return login(target, inputs.config_file(config), open_browser=not no_browser, timeout_s=timeout)
 
 
-# ---------------------------------------------------------------- tasks that a file keeps
+# ---------------------------------------------------------------- tasks that are kept
 
+State = Literal["pending", "in_progress", "completed", "failed"]
 TaskId = Annotated[str, typer.Argument(metavar="TASK", help="A task's id, as `medusa list` shows it.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -234,20 +249,35 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 @guarded
 def list_(
     context: typer.Context,
+    *,
     config: Config = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    target: Annotated[str | None, typer.Option(metavar="TARGET", help="Only those with this target.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only those asked for since: 2h, 3d, 2026-11-25.")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Only those older than this task: the next page.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """The tasks in the config's file, newest first."""
-    from medusa.cli import faces, tasks
+    """The tasks, newest first."""
+    import time
 
-    return tasks.listed(faces.chosen(context, config), limit, as_json=as_json)
+    from medusa.cli import faces, inputs, tasks
+    from medusa.domain.task import TaskStatus
+
+    moment = inputs.moment(since, time.time())
+    status = TaskStatus(state) if state else None
+    source = faces.chosen(context, config)
+    return tasks.listed(source, limit, before, status=status, target=target, since=moment, as_json=as_json)
 
 
 @app.command()
 @guarded
 def show(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
-    """Where one task stands."""
+    """Where one task stands: its steps, their attempts, waits and failures, and what to do."""
     from medusa.cli import faces, tasks
 
     return tasks.shown(faces.chosen(context, config), task, as_json=as_json)
@@ -255,29 +285,31 @@ def show(context: typer.Context, task: TaskId, config: Config = None, as_json: A
 
 @app.command()
 @guarded
-def watch(context: typer.Context, task: TaskId, config: Config = None) -> int:
-    """Watch a task that another process runs."""
+def watch(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+    """Watch a task that another process runs; with --json, an object for each change."""
     from medusa.cli import faces, tasks
 
-    return tasks.watched(faces.chosen(context, config), task)
+    return tasks.watched(faces.chosen(context, config), task, as_json=as_json)
 
 
 @app.command()
 @guarded
-def cancel(context: typer.Context, task: TaskId, config: Config = None) -> int:
+def cancel(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
     """End a task, whoever runs it."""
     from medusa.cli import faces, tasks
 
-    return tasks.asked(faces.chosen(context, config), task, lambda core, task_id: core.cancel(task_id))
+    source = faces.chosen(context, config)
+    return tasks.asked(source, task, lambda core, task_id: core.cancel(task_id), as_json=as_json)
 
 
 @app.command()
 @guarded
-def pause(context: typer.Context, task: TaskId, config: Config = None) -> int:
+def pause(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
     """Let a task rest, whoever runs it; uploads keep their place."""
     from medusa.cli import faces, tasks
 
-    return tasks.asked(faces.chosen(context, config), task, lambda core, task_id: core.pause(task_id))
+    source = faces.chosen(context, config)
+    return tasks.asked(source, task, lambda core, task_id: core.pause(task_id), as_json=as_json)
 
 
 @app.command()
@@ -326,20 +358,20 @@ def resolve(
 
 @app.command()
 @guarded
-def delete(context: typer.Context, task: TaskId, config: Config = None) -> int:
+def delete(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
     """Forget a task that has ended."""
     from medusa.cli import faces, tasks
 
-    return tasks.deleted(faces.chosen(context, config), task)
+    return tasks.deleted(faces.chosen(context, config), task, as_json=as_json)
 
 
 @app.command()
 @guarded
-def resume(context: typer.Context, config: Config = None) -> int:
+def resume(context: typer.Context, config: Config = None, as_json: AsJson = False) -> int:
     """Go on with everything that a killed process has left unfinished."""
     from medusa.cli import faces, tasks
 
-    return tasks.resumed(faces.chosen(context, config))
+    return tasks.resumed(faces.chosen(context, config), as_json=as_json)
 
 
 @app.command()

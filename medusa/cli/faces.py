@@ -16,7 +16,7 @@ from medusa.core import MedusaCore
 from medusa.domain.failures import InvalidRequest
 from medusa.domain.quota import Quota
 from medusa.domain.request import Target
-from medusa.domain.task import Task
+from medusa.domain.task import Task, TaskStatus
 from medusa.domain.values import Problem
 
 
@@ -28,6 +28,8 @@ class Medusa(Protocol):
         media_file: Path | None = None,
         platforms: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> str: ...
 
     def validate(
@@ -47,7 +49,15 @@ class Medusa(Protocol):
     def resume(self) -> None: ...
     def delete(self, task_id: str) -> None: ...
     def get_task(self, task_id: str) -> Task: ...
-    def list_tasks(self, limit: int = 100, before: str | None = None) -> tuple[Task, ...]: ...
+    def list_tasks(
+        self,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        status: TaskStatus | None = None,
+        target: str | None = None,
+        since: float | None = None,
+    ) -> tuple[Task, ...]: ...
     def quotas(self) -> dict[Target, tuple[Quota, ...]]: ...
     def limit_bandwidth(self, rate: str | None, target: str | None = None) -> None: ...
     def bandwidth(self) -> dict[str | None, float]: ...

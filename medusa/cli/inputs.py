@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -16,6 +17,7 @@ from medusa.domain.failures import ConfigError, InvalidRequest
 from medusa.domain.values import Problem
 
 CONFIG_NAME = "medusa_config.json"
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MARKED: Final = ("[", "{", '"')
 """What the JSON begins with that `--set` takes without being told so; beside it: true, false and null."""
 
@@ -65,6 +67,20 @@ def settled(posted: str | None, *, not_posted: bool) -> str | None:
     if (posted is None) is not not_posted:
         _refuse("resolve", "say either --posted ID, as it is on the platform, or --not-posted")
     return posted
+
+
+def moment(text: str | None, now: float) -> float | None:
+    """Epoch seconds of "2h" or "3d" ago, or of a date and time, by default local. Raises InvalidRequest."""
+    if text is None:
+        return None
+    try:
+        if text[-1:] in _UNITS and text[:-1].isdecimal():
+            return now - int(text[:-1]) * _UNITS[text[-1]]
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        _refuse(
+            "--since", f'{text!r} is neither like "30m", "2h" or "3d" nor a date such as 2026-11-25 or 2026-11-25T14:05'
+        )
 
 
 def targets(given: Iterable[str]) -> list[str]:

@@ -42,12 +42,18 @@ def publish(
     metadata: Mapping[str, Any],
     source: Source,
     *,
+    key: str | None = None,
+    in_memory: bool = False,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Publish, show how it goes, print the outcome; the exit status."""
-    with kept(source) as core:
-        task_id = core.publish_async(media, list(targets), metadata)
+    if in_memory and not isinstance(source, Path):
+        raise InvalidRequest([Problem("--in-memory", "a daemon keeps its tasks: give --daemon or --in-memory")])
+    with opened(source) if in_memory else kept(source) as core:
+        task_id = core.publish_async(media, list(targets), metadata, idempotency_key=key)
+        if not quiet and not as_json:
+            say(f"Task {task_id}")
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 
 
@@ -59,7 +65,7 @@ def to_its_end(core: Medusa, task_id: str, *, as_json: bool, quiet: bool) -> int
         say(f"Left; what was under way may still take effect.\n{_standing(core.get_task(task_id))}")
         raise
     if as_json:
-        print(json.dumps(status_reply(task), indent=2))
+        print(json.dumps({"id": task.id, **status_reply(task)}, indent=2))
     else:
         tell(task)
     if task.status is TaskStatus.COMPLETED:

@@ -1,31 +1,43 @@
-"""The commands on tasks that a file keeps: list, show, watch, cancel, pause, unpause, retry, resolve, resume."""
+"""The commands on tasks that are kept: list, show, watch, cancel, pause, unpause, retry, resolve, delete, resume."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
 
+from medusa.cli import described
 from medusa.cli.ending import COMPLETED, FAILED, clean, say
 from medusa.cli.faces import Medusa, Source, kept
-from medusa.cli.progress import standing
 from medusa.cli.publish import to_its_end
-from medusa.cli.views import view
+from medusa.cli.views import View, view
 from medusa.domain.failures import TaskConflict
 from medusa.domain.task import Task, TaskStatus, status_reply
 
+PAGE: Final = 100
 
-def listed(source: Source, limit: int, *, as_json: bool) -> int:
-    """Print the newest tasks, a line each; the exit status."""
+
+def listed(
+    source: Source,
+    limit: int,
+    before: str | None,
+    *,
+    status: TaskStatus | None,
+    target: str | None,
+    since: float | None,
+    as_json: bool,
+) -> int:
+    """Print the newest of those tasks, a line each; the exit status."""
     with kept(source) as core:
-        tasks = core.list_tasks(limit)
+        tasks = core.list_tasks(limit, before, status=status, target=target, since=since)
     if as_json:
-        print(json.dumps([{"id": task.id, "created_at": task.created_at, **status_reply(task)} for task in tasks]))
-    for task in () if as_json else tasks:
-        begun = f"{datetime.fromtimestamp(task.created_at):%Y-%m-%d %H:%M}"
-        named = task.request.media.name if task.request.media else "(no media)"
-        to = ",".join(target.key for target in task.request.targets)
-        print(clean(f"{task.id}  {begun}  {task.status:11}  {named} -> {to}  {task.message}"))
+        print(json.dumps([described.entry(task) for task in tasks], indent=2))
+        return COMPLETED
+    for task in tasks:
+        print(clean(described.row(task)))
+    if len(tasks) == limit:
+        say(f"Older ones: --before {tasks[-1].id}")
     return COMPLETED
 
 
@@ -33,35 +45,40 @@ def shown(source: Source, task_id: str, *, as_json: bool) -> int:
     """Print where one task stands; the exit status."""
     with kept(source) as core:
         task = core.get_task(task_id)
-    if as_json:
-        print(json.dumps(status_reply(task), indent=2))
-        return COMPLETED
-    print(clean(f"{task.status}: {task.message}\n{standing(task)}"))
-    for warning in task.warnings:
-        print(clean(f"Warning: {warning}"))
+    print(json.dumps(described.whole(task), indent=2) if as_json else clean(described.page(task)))
     return COMPLETED
 
 
-def watched(source: Source, task_id: str) -> int:
+def watched(source: Source, task_id: str, *, as_json: bool) -> int:
     """Show a task that some process runs, until it has ended or rests; the exit status."""
-    with kept(source) as core, view(quiet=False, bars_only=False) as seen:
+    shown: AbstractContextManager[View | None] = nullcontext() if as_json else view()
+    with kept(source) as core, shown as seen:
         for task in core.watch(task_id):
-            seen.show(task)
+            if seen is None:
+                print(json.dumps(described.whole(task)), flush=True)
+            else:
+                seen.show(task)
             if task.resting:
                 break
         task = core.get_task(task_id)
+    if not as_json:
+        say(task.message)
     return _told(task)
 
 
-def asked(source: Source, task_id: str, ask: Callable[[Medusa, str], bool]) -> int:
+def asked(source: Source, task_id: str, ask: Callable[[Medusa, str], bool], *, as_json: bool) -> int:
     """Ask for a cancel or a pause, whoever runs the task, and say what came of it; the exit status."""
     with kept(source) as core:
         if not ask(core, task_id):
             raise TaskConflict(f"task {task_id} has ended already")
         for task in core.watch(task_id):
             if task.ended or task.resting:
-                say(task.message)
                 break
+        task = core.get_task(task_id)
+    if as_json:
+        print(json.dumps(described.entry(task), indent=2))
+    else:
+        say(task.message)
     return COMPLETED
 
 
@@ -72,28 +89,47 @@ def gone_on(source: Source, task_id: str, begin: Callable[[Medusa], object], *, 
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 
 
-def deleted(source: Source, task_id: str) -> int:
+def deleted(source: Source, task_id: str, *, as_json: bool) -> int:
     """Forget a task that has ended; the exit status."""
     with kept(source) as core:
         core.delete(task_id)
+    if as_json:
+        print(json.dumps({"deleted": task_id}))
     return COMPLETED
 
 
-def resumed(source: Source) -> int:
+def resumed(source: Source, *, as_json: bool) -> int:
     """Go on with all that earlier processes left unfinished; the exit status."""
     with kept(source) as core:
-        left = [task.id for task in core.list_tasks(1000) if not task.ended and not task.paused]
+        left = [task.id for task in _unfinished(core)]
         core.resume()
-        outcomes = [_told_of(core, task_id) for task_id in left]
-    say(f"{len(left)} tasks gone on with" if left else "Nothing was left unfinished.")
-    return max(outcomes, default=COMPLETED)
+        tasks = [_ended(core, task_id, quiet=as_json) for task_id in left]
+    if as_json:
+        print(json.dumps([{"id": task.id, **status_reply(task)} for task in tasks], indent=2))
+    else:
+        say(f"{len(left)} tasks gone on with" if left else "Nothing was left unfinished.")
+    return max(map(_told, tasks), default=COMPLETED)
 
 
-def _told_of(core: Medusa, task_id: str) -> int:
-    core.wait(task_id)
+def _unfinished(core: Medusa) -> Iterator[Task]:
+    """Oldest first, without those that rest."""
+    found: list[Task] = []
+    for status in (TaskStatus.IN_PROGRESS, TaskStatus.PENDING):
+        page = core.list_tasks(PAGE, status=status)
+        while page:
+            found += page
+            page = core.list_tasks(PAGE, page[-1].id, status=status)
+    return (task for task in sorted(found, key=lambda task: task.created_at) if not task.paused)
+
+
+def _ended(core: Medusa, task_id: str, *, quiet: bool) -> Task:
+    for task in core.watch(task_id):
+        if task.resting:  # another process has paused it
+            break
     task = core.get_task(task_id)
-    say(f"{task_id}: {task.message}")
-    return _told(task)
+    if not quiet:
+        say(f"{task_id}: {task.message}")
+    return task
 
 
 def _told(task: Task) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from medusa.cli import faces
+from medusa import MedusaCore
 from medusa.cli.app import app
 from medusa.sandbox import Sandbox
 from tests.integration.rehearsal import SAMPLE
@@ -76,31 +76,94 @@ def test_what_has_ended_cannot_be_cancelled_or_paused(config: Path) -> None:
     assert "Nothing was left unfinished" in medusa(config, "resume").stderr
 
 
-def test_a_configuration_that_names_no_file_has_one_of_its_own(config: Path) -> None:
+def unfiled(config: Path) -> None:
+    """Name no file of tasks."""
     settings = json.loads(config.read_text(encoding="utf-8"))
     config.write_text(json.dumps({**settings, "medusa": {}}), encoding="utf-8")
+
+
+@pytest.fixture
+def state(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's state directory; the config names no file of tasks."""
+    unfiled(config)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "medusa" / "cli"
+
+
+def test_without_a_file_in_the_config_tasks_are_kept_in_the_state_directory(
+    config: Path, state: Path, sandbox: Sandbox
+) -> None:
+    sandbox.fault(platform="facebook", operation="feed.create", kind="token_revoked")
+    assert publish(config).exit_code == 1
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in state.iterdir()} == {0o600}
+    assert medusa(config, "retry", only_task(config), "--quiet").exit_code == 0
+    assert len(sandbox.state()["facebook"]["posts"]) == 1
+
+
+def test_each_configuration_has_tasks_of_its_own(config: Path, state: Path) -> None:
     assert publish(config).exit_code == 0
-    assert medusa(config, "show", only_task(config)).exit_code == 0
     other = config.with_name("other.json")
     other.write_bytes(config.read_bytes())
     assert json.loads(medusa(other, "list", "--json").stdout) == []
-    kept = faces.tasks_file(config)
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert not kept.is_relative_to(config.parent)
+    assert only_task(config)
 
 
-def test_a_limit_is_shown_set_and_taken_back(config: Path) -> None:
-    shown = medusa(config, "limit", "2 MiB/s", "--target", "vimeo")
-    assert "vimeo: 2 MiB/s" in shown.stdout.splitlines()
-    assert "all together: unlimited" in shown.stdout.splitlines()
-    exact = json.loads(medusa(config, "limit", "1MiB/s", "--json").stdout)
-    assert (exact["all"], exact["targets"]["vimeo"], exact["targets"]["youtube"]) == (2**20, 2 * 2**20, None)
-    assert "vimeo: unlimited" in medusa(config, "limit", "config", "--target", "vimeo").stdout.splitlines()
+def test_a_task_in_memory_leaves_nothing_behind(config: Path, state: Path) -> None:
+    assert publish(config, "--in-memory").exit_code == 0
+    assert medusa(config, "validate", "--to", "facebook", "--set", "facebook.message=Out").exit_code == 0
+    assert not state.exists()
+    refused = CliRunner().invoke(app, ["--daemon", "127.0.0.1:1", "publish", "--to", "facebook", "--in-memory"])
+    assert (refused.exit_code, "--in-memory" in refused.stderr) == (2, True)
 
 
-def test_a_limit_that_makes_no_sense_is_refused_whole(config: Path) -> None:
-    refused = medusa(config, "limit", "quick", "--target", "vimoe")
-    assert refused.exit_code == 2
-    assert "did you mean vimeo?" in refused.stderr
-    assert 'must be like "2 MiB/s"' in refused.stderr
-    assert json.loads(medusa(config, "limit", "--json").stdout)["all"] is None
+def test_the_list_is_narrowed_and_goes_on_page_by_page(config: Path, sandbox: Sandbox) -> None:
+    def ids(*words: str) -> list[str]:
+        return [task["id"] for task in json.loads(medusa(config, "list", "--json", *words).stdout)]
+
+    sandbox.fault(platform="facebook", operation="feed.create", kind="token_revoked")
+    publish(config)
+    to = ("--to", "vimeo", "--quiet")
+    assert [medusa(config, "publish", str(SAMPLE), *to).exit_code for _ in range(2)] == [0, 0]
+    newest, middle, failed = ids()
+    assert ids("--state", "failed") == ids("--target", "facebook") == [failed]
+    assert ids("--limit", "1", "--before", newest) == [middle]
+    assert ids("--since", "1h") == [newest, middle, failed]
+    assert ids("--since", "2999-01-01") == []
+    assert f"--before {newest}" in medusa(config, "list", "--limit", "1").stderr
+    assert medusa(config, "list", "--since", "yesterday").exit_code == 2
+    assert medusa(config, "list", "--before", "nobody").exit_code == 1
+
+
+def test_a_task_is_shown_with_its_steps_and_what_to_do(config: Path, sandbox: Sandbox) -> None:
+    sandbox.fault(platform="facebook", operation="feed.create", kind="token_revoked")
+    publish(config)
+    task = only_task(config)
+    said = medusa(config, "show", task).stdout
+    assert "  facebook post failed: Error validating access token" in said
+    assert f"medusa retry {task}" in said
+    shown = json.loads(medusa(config, "show", task, "--json").stdout)
+    (post,) = (step for step in shown["steps"] if step["name"] == "post")
+    assert (post["state"], post["failure"]["kind"]) == ("failed", "auth")
+    assert json.loads(medusa(config, "watch", task, "--json").stdout) == shown
+    assert json.loads(medusa(config, "delete", task, "--json").stdout) == {"deleted": task}
+    assert json.loads(medusa(config, "resume", "--json").stdout) == []
+
+
+def test_the_same_key_publishes_once(config: Path, sandbox: Sandbox) -> None:
+    first, second = (json.loads(publish(config, "--idempotency-key", "monday").stdout) for _ in range(2))
+    assert first == second
+    assert len(sandbox.state()["facebook"]["posts"]) == 1
+    refused = publish(config, "--idempotency-key", "monday", "--set", "facebook.message=Another")
+    assert (refused.exit_code, "used with other content" in refused.stderr) == (1, True)
+
+
+def test_the_same_key_goes_on_with_what_a_killed_process_has_left(config: Path, sandbox: Sandbox) -> None:
+    asked = {"facebook": {"message": "Out now"}}
+    sandbox.fault(platform="vimeo", operation="tus.patch", kind="stall")
+    killed = MedusaCore(config_file=config)
+    killed.publish_async(SAMPLE, ["vimeo", "facebook"], asked, idempotency_key="monday")
+    sandbox.wait_for("vimeo", "tus.patch")
+    killed.close(0.0)
+    assert publish(config, "--idempotency-key", "monday").exit_code == 0
+    assert len(sandbox.state()["vimeo"]["videos"]) == 1

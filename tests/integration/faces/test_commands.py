@@ -69,7 +69,8 @@ def test_a_failed_task_is_listed_shown_retried_watched_and_forgotten(medusa: Med
     assert "Error validating access token" in medusa("show", task).stdout
     retried = medusa("retry", task, "--json", "--quiet")
     assert (retried.exit_code, json.loads(retried.stdout)["status"]) == (0, "completed")
-    assert json.loads(medusa("show", task, "--json").stdout) == json.loads(retried.stdout)
+    shown = json.loads(medusa("show", task, "--json").stdout)
+    assert json.loads(retried.stdout).items() <= shown.items()
     assert medusa("watch", task).exit_code == 0
     assert medusa("delete", task).exit_code == 0
     gone = medusa("show", task)
@@ -97,8 +98,9 @@ def test_a_post_of_unknown_outcome_is_settled_by_hand(medusa: Medusa, sandbox: S
     sandbox.fault(platform="facebook", operation="feed.create", kind="status", code=500)
     sandbox.fault(platform="facebook", operation="published_posts", kind="status", code=400, times=-1)
     assert medusa("publish", *POST).exit_code == 1
-    settled = medusa("resolve", newest(medusa), "--posted", "1_2", "--json", "--quiet")
-    assert json.loads(settled.stdout) == {"status": "completed", "results": {"facebook_post_id": "1_2"}}
+    task = newest(medusa)
+    settled = medusa("resolve", task, "--posted", "1_2", "--json", "--quiet")
+    assert json.loads(settled.stdout) == {"id": task, "status": "completed", "results": {"facebook_post_id": "1_2"}}
     assert made(sandbox) == nothing_but()
 
 
