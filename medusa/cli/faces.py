@@ -101,11 +101,15 @@ def chosen(context: typer.Context, config: Path | None) -> Source:
 
 
 def opened(source: Source) -> Medusa:
-    """A face of the source, to be entered as a context; what it does leaves no trace on disk unless the config says so.
+    """A face of the source, to be entered as a context; it makes no file of tasks unless the config names one.
 
-    It takes over no task by itself, as `kept` neither.
+    One that is there is looked at: what of a quota is left stands in it. It takes over no task by itself, as `kept`
+    neither.
     """
-    return MedusaCore(config_file=source, resume=False) if isinstance(source, Path) else _client(source)
+    if not isinstance(source, Path):
+        return _client(source)
+    kept_in = tasks_file(source)
+    return MedusaCore(config_file=source, resume=False, tasks_file=kept_in if kept_in.exists() else None)
 
 
 def kept(source: Source) -> Medusa:

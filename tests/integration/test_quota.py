@@ -16,6 +16,7 @@ import requests
 from medusa import MedusaCore
 from medusa.adapters.platforms.youtube import quota
 from medusa.cli import main
+from medusa.cli.faces import kept, tasks_file
 from medusa.domain.quota import Quota
 from medusa.domain.values import Problem
 from medusa.sandbox import Sandbox
@@ -245,6 +246,19 @@ def test_medusa_platforms_says_what_is_left(
     videos, _units = platforms["youtube"]["quotas"]
     assert videos == {"target": "youtube", "name": "videos", "limit": 100, "remaining": 99, "resets_at": resets_at}
     assert platforms["vimeo"]["quotas"] == []
+
+
+def test_what_the_command_line_itself_has_spent_counts(
+    sandbox: Sandbox, tmp_path: Path, no_pauses: None, told: Callable[..., str]
+) -> None:
+    file = tmp_path / "medusa_config.json"
+    sandbox.write_config(file)
+    assert "youtube: 100 of 100 videos" in told("--config", str(file))
+    assert not tasks_file(file).exists(), "to look leaves no trace"
+    with kept(file) as core:
+        asked = {"youtube": {"title": "Talk"}}
+        assert core.wait(core.publish_async(SAMPLE, ["youtube"], asked), WITHIN_S)["status"] == "completed"
+    assert "youtube: 99 of 100 videos" in told("--config", str(file))
 
 
 def test_medusa_platforms_needs_no_configuration(
