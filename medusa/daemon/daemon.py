@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ from medusa.domain.failures import ConfigError, MedusaError
 from medusa.domain.values import Problem
 
 _log = logging.getLogger("medusa.daemon")
+LEAST_FREE: Final = 8 * 1024**2
+"""Bytes beside the tasks: with less, the next task may not be kept."""
 ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -65,8 +68,15 @@ class Daemon:
         daemon = self._settings.daemon
         self._gate = Gate(daemon)
         store = MediaStore(self._media_folder, daemon.media, daemon.bounds)
-        observers, outer = (journal.write, *self._observers()), tuple(self._witnesses())
-        self._server = Server(self._core, self._gate, store, daemon.bounds, observers=observers, outer=outer)
+        self._server = Server(
+            self._core,
+            self._gate,
+            store,
+            daemon.bounds,
+            observers=(journal.write, *self._observers()),
+            outer=tuple(self._witnesses()),
+            can_work=self._can_work,
+        )
         credentials = Certificate(daemon.tls).credentials() if daemon.tls else None
         for address in daemon.listen or (f"unix:{places.socket()}",):
             _log.info("listens at %s", listen(self._server.grpc, address, credentials))
@@ -93,6 +103,13 @@ class Daemon:
             self._closing.callback(tracing.configure().shutdown)
             yield tracing.TraceInterceptor()
         yield CallLog()
+
+    def _can_work(self) -> bool:
+        try:
+            self._core.counts()
+            return shutil.disk_usage(self._tasks_file.parent).free >= LEAST_FREE
+        except (MedusaError, OSError):
+            return False
 
     def _counts(self) -> dict[str, int]:
         return self._core.counts()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -42,6 +43,9 @@ SWITCH_S: Final = 0.0005
 """How long a thread may hold the interpreter while another wants it: Python's own 5 ms are as long as ten calls."""
 GRACE_S: Final = 1.0
 """What is being answered when the server stops gets so long."""
+LOOK_EVERY_S: Final = 2.0
+NO_WORK: Final = "cannot take work: its tasks cannot be read, or the disk is full"
+_log = logging.getLogger("medusa.daemon")
 SERVICE: Final = "medusa.v1.MedusaService"
 
 
@@ -57,11 +61,14 @@ class Server:
         *,
         observers: Iterable[Told] = (),
         outer: Iterable[aio.ServerInterceptor] = (),
+        can_work: Callable[[], bool] = lambda: True,
     ) -> None:
         """`gate` says who gets in, `store` keeps what they upload, `observers` are told of each change of a task, in
-        a thread, `outer` interceptors see each call first. Listens nowhere yet.
+        a thread, `outer` interceptors see each call first, `can_work` is asked now and then for what
+        health says. Listens nowhere yet.
         """
         self._gate = gate
+        self._can_work = can_work
         self._aside = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-rpc")
         self.intake = Intake(core, store, bounds.tasks)
         self._servicer = Servicer(core, self._aside, self.intake)
@@ -76,12 +83,23 @@ class Server:
     async def start(self) -> None:
         """Answer calls, where it was told to listen."""
         self._follower.start()
-        await self.set_serving(True)
+        await self._show(serving=True)
         await self.grpc.start()
+        self._looking = asyncio.create_task(self._look_after())
         self._sweeping = asyncio.create_task(self.intake.sweep())
 
-    async def set_serving(self, serving: bool) -> None:
-        """What health says: whether it can take work."""
+    async def _look_after(self) -> None:
+        """Let health say whether work can be taken, until it is cancelled."""
+        before = True
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            serving = await asyncio.to_thread(self._can_work)
+            if serving is not before:
+                _log.log(logging.INFO if serving else logging.ERROR, "takes work again" if serving else NO_WORK)
+                await self._show(serving=serving)
+            before = serving
+
+    async def _show(self, *, serving: bool) -> None:
         status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
         for service in ("", SERVICE):
             await self._health.set(service, status)
@@ -104,6 +122,7 @@ class Server:
         self.feed.close()
         await self.grpc.stop(grace_s)
         self._sweeping.cancel()
+        self._looking.cancel()
         await asyncio.to_thread(self.intake.close)
         self._aside.shutdown(wait=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,10 +41,11 @@ class Serving:
         address: str,
         settings: DaemonSettings | None = None,
         outer: tuple[aio.ServerInterceptor, ...] = (),
+        can_work: Callable[[], bool] = lambda: True,
     ) -> None:
         """With `settings.tls` a "HOST:PORT" speaks TLS."""
         self._core, self.address, self._settings = core, address, settings or DaemonSettings()
-        self._outer = outer
+        self._outer, self._can_work = outer, can_work
         self.gate = Gate(self._settings)
         self._folder = TemporaryDirectory()
         folder = self._settings.media.directory or Path(self._folder.name)
@@ -64,12 +65,18 @@ class Serving:
         self._folder.cleanup()
         self._loop.close()
 
+    def drain(self) -> None:
+        """Take no new work."""
+        asyncio.run_coroutine_threadsafe(self.server.drain(), self._loop).result(WITHIN_S)
+
     def sweep(self) -> None:
         """Remove the media that are over, now."""
         asyncio.run_coroutine_threadsafe(self.server.intake.sweep_once(), self._loop).result(WITHIN_S)
 
     async def _start(self) -> None:
-        self.server = Server(self._core, self.gate, self._store, self._settings.bounds, outer=self._outer)
+        self.server = Server(
+            self._core, self.gate, self._store, self._settings.bounds, outer=self._outer, can_work=self._can_work
+        )
         tls = self._settings.tls
         self.address = listen(self.server.grpc, self.address, Certificate(tls).credentials() if tls else None)
         await self.server.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,10 +18,12 @@ from grpc_status import rpc_status
 
 from medusa import MedusaCore
 from medusa.adapters.platforms.fake.server import FakePlatform
+from medusa.daemon import server
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
 from medusa.domain.failures import Failure, FailureKind
 from tests.integration.conftest import SAMPLE
+from tests.integration.daemon.conftest import Serving
 
 WITHIN_S = 20.0
 POST: dict[str, Any] = {"platforms": ["news"], "metadata": {"news": {"message": "It is out"}}}
@@ -186,6 +190,29 @@ def test_a_request_full_of_problems_still_gets_its_answer(stub: MedusaServiceStu
         stub.Publish(request)
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violations(raised.value)[-1][1].startswith("and ")
+
+
+def test_health_says_whether_it_can_take_work(
+    core: MedusaCore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LOOK_EVERY_S", 0.01)
+    works = threading.Event()
+    works.set()
+    address = f"unix:{tmp_path}/medusa.sock"
+    with Serving(core, address, can_work=works.is_set) as serving, grpc.insecure_channel(address) as channel:
+        shown = HealthStub(channel).Watch(HealthCheckRequest(service="medusa.v1.MedusaService"), timeout=WITHIN_S)
+        assert next(shown).status == HealthCheckResponse.SERVING
+        works.clear()
+        assert next(shown).status == HealthCheckResponse.NOT_SERVING
+        works.set()
+        assert next(shown).status == HealthCheckResponse.SERVING
+        serving.drain()
+        assert next(shown).status == HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError) as refused:
+            MedusaServiceStub(channel).Publish(asked())
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        MedusaServiceStub(channel).ListTasks(pb.ListTasksRequest())
+        shown.cancel()
 
 
 def test_health_and_reflection_answer(address: str) -> None:
