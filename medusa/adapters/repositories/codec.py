@@ -20,6 +20,8 @@ from medusa.domain.values import Checkpoint, Intent, StepSpec
 
 T = TypeVar("T")
 _APART: Final = frozenset({"spec", "checkpoint", "intent"})
+_Known = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[Any, ...]]
+"""The names of a dataclass's fields, what gets their values, and their defaults."""
 _SCALARS: Final = frozenset({str, int, float, bool, NoneType})
 _encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
@@ -59,7 +61,7 @@ def from_json(kind: type[T], text: str) -> T:
 
 def progress_to_json(step: Step) -> str:
     """What changes in a step while it runs: all but its spec, its checkpoint and its intent."""
-    return _dumped(_fields_of(step, _progress_fields()))
+    return _dumped(_fields_of(step, _known_of_progress()))
 
 
 def progress_from_json(text: str, spec: StepSpec, checkpoint: Checkpoint | None, intent: Intent | None) -> Step:
@@ -83,7 +85,7 @@ def _plain(value: Any) -> Any:
 @cache
 def _writer(kind: type) -> Callable[[Any], Any]:
     """How values of this very type become what JSON knows; found once, since every save goes through here."""
-    known = _defaults(kind) if is_dataclass(kind) else None
+    known = _known(kind) if is_dataclass(kind) else None
     if known is not None:
         return partial(_fields_of, known=known)
     if issubclass(kind, Mapping):
@@ -93,20 +95,28 @@ def _writer(kind: type) -> Callable[[Any], Any]:
     return attrgetter("value") if issubclass(kind, Enum) else _same
 
 
-def _fields_of(value: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+def _fields_of(value: Any, known: _Known) -> dict[str, Any]:
     """The fields that have not their default's value."""
-    items = ((name, getattr(value, name), default) for name, default in known.items())
+    names, values_of, defaults = known
+    items = zip(names, values_of(value), defaults, strict=True)
     return {name: _plain(item) for name, item, default in items if item is not default and item != default}
 
 
 @cache
-def _defaults(kind: Any) -> Mapping[str, Any]:
-    return {field.name: _default(field) for field in fields(kind)}
+def _known(kind: Any) -> _Known:
+    return _known_of(*fields(kind))
 
 
 @cache
-def _progress_fields() -> Mapping[str, Any]:
-    return {name: default for name, default in _defaults(Step).items() if name not in _APART}
+def _known_of_progress() -> _Known:
+    return _known_of(*(field for field in fields(Step) if field.name not in _APART))
+
+
+def _known_of(*some: Field[Any]) -> _Known:
+    names = tuple(field.name for field in some)
+    several = attrgetter(*names)  # in one go
+    values_of = several if len(names) > 1 else lambda value: (several(value),)
+    return names, values_of, tuple(map(_default, some))
 
 
 def _key(name: object) -> str:

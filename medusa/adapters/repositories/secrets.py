@@ -15,11 +15,14 @@ SESSION_LIVES_S: Final = 7 * 86_400.0
 def forgotten(step: Step, status: TaskStatus, cancel_asked: bool) -> Step:
     """The step as it is kept in a task of this status: without its checkpoint and intent, if they are of no use.
 
-    A failed task keeps them for `retry`. In every ended task, what may be out without a receipt keeps them as well: by
-    them it is found, and without them a retry would publish it a second time.
+    A step that has succeeded needs neither any more. A failed task keeps them for `retry`. In every ended task, what
+    may be out without a receipt keeps them as well: by them it is found, and without them a retry would publish it a
+    second time.
     """
     ended = status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
-    if not ended or (step.checkpoint is None and step.intent is None):
+    if step.checkpoint is None and step.intent is None:
+        return step
+    if not ended and not step.succeeded:
         return step
     retriable = status is TaskStatus.FAILED and not cancel_asked
     may_be_out = step.committed or step.intent is not None
