@@ -45,6 +45,7 @@ class Daemon:
         self._config_file = config_file
         self._addresses = tuple(addresses)
         self._settings = self._read()
+        self._addresses = self._settings.daemon.listen or (f"unix:{places.socket()}",)
         self._end, self._hurry = asyncio.Event(), asyncio.Event()
         self._retired: list[MedusaCore] = []
         self._closing = ExitStack()
@@ -78,7 +79,7 @@ class Daemon:
             can_work=self._can_work,
         )
         credentials = Certificate(daemon.tls).credentials() if daemon.tls else None
-        for address in daemon.listen or (f"unix:{places.socket()}",):
+        for address in self._addresses:
             _log.info("listens at %s", listen(self._server.grpc, address, credentials))
         await self._server.start()
         self._heed_signals()
@@ -120,7 +121,7 @@ class Daemon:
 
     def _read(self) -> Settings:
         settings = container.settings(self._config_file, places.tasks_file())
-        try:  # what is safe at the configuration's addresses may not be at those of the command line
+        try:  # what is safe at the configuration's addresses may not be where the daemon listens
             daemon = replace(settings.daemon, listen=self._addresses or settings.daemon.listen)
         except ValueError as error:
             raise ConfigError([Problem("medusa.daemon", str(error))]) from None

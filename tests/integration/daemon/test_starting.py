@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from medusa.config import load
 from medusa.daemon.app import BAD_CONFIG, CANNOT_LISTEN, app
-from medusa.daemon.tokens import holder
+from medusa.daemon.daemon import Daemon
+from medusa.daemon.tokens import hashed, holder
+from medusa.domain.failures import ConfigError
 from tests.integration.daemon.conftest import WITHIN_S
 from tests.integration.daemon.test_access import Authority
 
@@ -35,6 +37,18 @@ def test_it_is_not_open_to_other_machines_without_tls_and_tokens(tmp_path: Path,
     assert status == BAD_CONFIG
     assert said.startswith(f"medusad: medusa.daemon: {address} can be reached from other machines")
     assert "medusad token new" in said
+
+
+def test_no_reload_opens_what_is_listened_at(tmp_path: Path) -> None:
+    """Another `listen` needs a new start, so that a configuration is judged by the addresses that are in use."""
+    config = tmp_path / "medusa_config.json"
+    tls = {"certificate_file": "cert.pem", "key_file": "key.pem"}
+    safe = {"listen": ["0.0.0.0:0"], "tls": tls, "tokens": [{"name": "web", "hash": hashed("t")}]}
+    config.write_text(json.dumps({"medusa": {"engine": {"path": "tasks.db"}, "daemon": safe}}))
+    daemon = Daemon(config)
+    config.write_text(json.dumps({"medusa": {"engine": {"path": "tasks.db"}, "daemon": {"listen": ["127.0.0.1:0"]}}}))
+    with pytest.raises(ConfigError, match="can be reached from other machines"):
+        daemon._read()
 
 
 def test_a_bad_certificate_is_named(tmp_path: Path) -> None:
