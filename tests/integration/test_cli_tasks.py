@@ -167,3 +167,20 @@ def test_the_same_key_goes_on_with_what_a_killed_process_has_left(config: Path, 
     killed.close(0.0)
     assert publish(config, "--idempotency-key", "monday").exit_code == 0
     assert len(sandbox.state()["vimeo"]["videos"]) == 1
+
+
+def test_a_limit_is_shown_set_and_taken_back(config: Path) -> None:
+    shown = medusa(config, "limit", "2 MiB/s", "--target", "vimeo")
+    assert "vimeo: 2 MiB/s" in shown.stdout.splitlines()
+    assert "all together: unlimited" in shown.stdout.splitlines()
+    exact = json.loads(medusa(config, "limit", "1MiB/s", "--json").stdout)
+    assert (exact["all"], exact["targets"]["vimeo"], exact["targets"]["youtube"]) == (2**20, 2 * 2**20, None)
+    assert "vimeo: unlimited" in medusa(config, "limit", "config", "--target", "vimeo").stdout.splitlines()
+
+
+def test_a_limit_that_makes_no_sense_is_refused_whole(config: Path) -> None:
+    refused = medusa(config, "limit", "quick", "--target", "vimoe")
+    assert refused.exit_code == 2
+    assert "did you mean vimeo?" in refused.stderr
+    assert 'must be like "2 MiB/s"' in refused.stderr
+    assert json.loads(medusa(config, "limit", "--json").stdout)["all"] is None
