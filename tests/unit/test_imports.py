@@ -55,6 +55,22 @@ def test_the_commands_load_grpc_only_to_ask_a_daemon() -> None:
     assert "grpc" in loaded_by("from medusa.cli import faces; faces.opened(faces.DaemonAt('unix:/nobody', True))")
 
 
+ROUTE = """
+import os
+for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[name]
+os.environ["{variable}"] = "http://127.0.0.1:1"
+from medusa.adapters.http.route import is_direct
+assert is_direct("https://127.0.0.1/") is {direct}
+"""
+
+
+@pytest.mark.parametrize(("variable", "direct"), [("NO_PROXY", True), ("HTTPS_PROXY", False)])
+def test_requests_is_loaded_for_proxies_alone(variable: str, direct: bool) -> None:
+    loaded = loaded_by(ROUTE.format(variable=variable, direct=direct))
+    assert ("requests" in loaded) is not direct
+
+
 @pytest.mark.parametrize("name", medusa.__all__)
 def test_every_public_name_resolves(name: str) -> None:
     assert getattr(medusa, name).__name__ == name

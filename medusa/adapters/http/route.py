@@ -6,6 +6,8 @@ import os
 import sys
 from urllib.parse import urlsplit
 
+_NAMES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+
 
 def is_direct(url: str) -> bool:
     """Whether `url` is an ordinary address that no proxy stands in front of.
@@ -24,7 +26,7 @@ def is_direct(url: str) -> bool:
 
 def _has_proxies() -> bool:
     """Cheap to ask; requests is slow to import. (Elsewhere than on Linux the system itself may name proxies.)"""
-    return sys.platform != "linux" or any(name.lower().endswith("_proxy") for name in os.environ)
+    return sys.platform != "linux" or any(name.lower() in _NAMES for name in os.environ)
 
 
 def _proxy(url: str) -> str | None:
