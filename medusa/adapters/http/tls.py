@@ -1,7 +1,7 @@
 """TLS between two memory buffers.
 
-An SSLSocket writes each record of 16 KiB by a system call of its own, however much it is given. Sealed in memory,
-sixteen of them go out at once, for three quarters of the CPU.
+An SSLSocket writes each record of 16 KiB by a system call of its own, however much it is given. Sealed in memory, many
+of them go out at once.
 """
 
 from __future__ import annotations
