@@ -94,6 +94,9 @@ class Follower:
         for status in (TaskStatus.IN_PROGRESS, TaskStatus.PENDING):
             for task in self._tasks.list_tasks(OPEN_TASKS, status=status):
                 self._tell(task)
+        for task_id, revision in self._tasks.revisions((), NEWEST).items():
+            if task_id not in self._open:
+                self._ended.setdefault(task_id, revision)
 
     def _look_at(self, changed: Changed) -> None:
         for task_id in self._touched(changed):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from prometheus_client import (
@@ -30,6 +32,7 @@ class Metrics:
     """`observe` is told of each change of a task; `counts` and `streams` are asked when someone reads."""
 
     def __init__(self, counts: Callable[[], Mapping[str, int]], streams: Callable[[], int]) -> None:
+        self._since = time.time()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -51,6 +54,8 @@ class Metrics:
     def observe(self, before: Task | None, task: Task) -> None:
         """Count what has changed between two snapshots of a task."""
         known = {step.key: step for step in before.steps} if before else {}
+        if before is None and task.created_at < self._since:  # what an earlier process has done is not ours to count
+            known = {step.key: replace(step, note="") for step in task.steps}
         for step in task.steps:
             platform = task.target(step.target).platform if step.target else NOWHERE
             self._observe(platform, known.get(step.key), step)

@@ -15,7 +15,7 @@ from medusa.daemon.metrics import Metrics
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind
 from medusa.domain.task import Step
-from tests.integration.conftest import SAMPLE
+from tests.integration.conftest import SAMPLE, CoreOf
 
 WITHIN_S = 20.0
 VIDEO: dict[str, Any] = {"platforms": ["fake"], "metadata": {"fake": {"title": "Talk"}}}
@@ -60,3 +60,25 @@ def test_a_wait_is_seen_while_it_lasts(core: MedusaCore, platform: FakePlatform)
     assert value(metrics.registry, "medusa_retries_total", platform="fake") == 1
     seen(waiting, pipeline.failed(waiting, Failure(FailureKind.TRANSIENT, "busy"), 10.0))
     assert value(metrics.registry, "medusa_waiting_steps", platform="fake") == 0
+
+
+def test_a_restart_counts_nothing_twice_and_tells_of_nothing_old(
+    core_of: CoreOf, platform: FakePlatform, tmp_path: Path
+) -> None:
+    core = core_of(engine={"path": str(tmp_path / "tasks.db")})
+    core.wait(core.publish_async(SAMPLE, **VIDEO), WITHIN_S)
+    held = platform.hold("post.create")
+    metadata = {**VIDEO["metadata"], "news": {"message": "See {fake_url}"}}
+    unfinished = core.publish_async(SAMPLE, ["fake", "news"], metadata)
+    assert held.arrived.wait(WITHIN_S)
+    metrics, told = Metrics(core.counts, int), []
+    observers = (metrics.observe, lambda _, task: told.append(task.id))
+    follower = Follower(core, observers, lambda _: None, lambda: [task.id for task in core.list_tasks()])
+    follower.start()
+    held.release()
+    core.wait(unfinished, WITHIN_S)
+    follower.close()
+    assert set(told) == {unfinished}
+    assert metrics.registry.get_sample_value("medusa_sent_bytes_total", {"platform": "fake"}) is None
+    labels = {"platform": "fake", "step": "post", "state": "succeeded"}
+    assert metrics.registry.get_sample_value("medusa_step_seconds_count", labels) == 1
