@@ -23,6 +23,8 @@ from medusa.domain.values import Problem
 T = TypeVar("T")
 THREADS: Final = 8
 """Of their own, so that bytes that arrive hold up no other call."""
+REHEARSALS: Final = 4
+"""At once: an online validation asks the platforms, and takes seconds."""
 SWEEP_S: Final = 30.0
 PAGE: Final = 500
 _log = logging.getLogger("medusa.daemon")
@@ -37,6 +39,7 @@ class Intake:
         self._store = store
         self._allotment = Allotment(tasks, self._ended, self._unfinished)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="medusa-intake")
+        self._rehearsals = ThreadPoolExecutor(REHEARSALS, thread_name_prefix="medusa-rehearsal")
 
     def reload(self, settings: DaemonSettings) -> None:
         """From now on these bounds hold."""
@@ -57,7 +60,8 @@ class Intake:
 
     async def validate(self, caller: str, media_id: str, asked: dict[str, Any], *, online: bool) -> tuple[Problem, ...]:
         """What is wrong with it; nothing is sent."""
-        return await self._run(partial(self._validate, caller, media_id, asked, online=online))
+        looked = partial(self._validate, caller, media_id, asked, online=online)
+        return await self._run(looked, self._rehearsals if online else None)
 
     async def sweep(self) -> None:
         """Remove media that are over, now and then, until it is cancelled."""
@@ -74,6 +78,7 @@ class Intake:
 
     def close(self) -> None:
         """End the threads; what they do is waited for."""
+        self._rehearsals.shutdown(cancel_futures=True)
         self._threads.shutdown()
 
     # ------------------------------------------------------------ in a thread
@@ -117,5 +122,5 @@ class Intake:
         except TaskNotFound:
             return True
 
-    async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, call)
+    async def _run(self, call: Callable[[], T], threads: ThreadPoolExecutor | None = None) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads or self._threads, copy_context().run, call)

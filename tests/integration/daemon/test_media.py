@@ -184,6 +184,22 @@ def test_what_is_not_complete_or_not_there_is_not_published(stub: MedusaServiceS
     assert list(stub.Validate(pb.ValidateRequest(request=request(about))).problems) == []
 
 
+def test_validations_that_wait_for_a_platform_hold_up_nothing_else(
+    stub: MedusaServiceStub, platform: FakePlatform
+) -> None:
+    asked = pb.ValidateRequest(request=pb.PublishRequest(targets=["news"]), online=True)
+    asked.request.metadata.update({"news": {"message": "hi"}})
+    held = [platform.hold("account") for _ in range(12)]
+    waiting = [stub.Validate.future(asked, timeout=WITHIN_S) for _ in held]
+    assert held[3].arrived.wait(WITHIN_S)
+    about = header()
+    assert upload(stub, about).complete
+    assert stub.Publish(request(about)).task.id
+    for one in held:
+        one.release()
+    assert all(list(each.result().problems) == [] for each in waiting)
+
+
 # ---------------------------------------------------------------- resumed
 
 
