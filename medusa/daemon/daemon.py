@@ -50,6 +50,7 @@ class Daemon:
         self._retired: list[MedusaCore] = []
         self._closing = ExitStack()
         self._reloads: set[asyncio.Task[None]] = set()
+        self._one_reload = asyncio.Lock()
 
     async def run(self) -> None:
         """Until a signal ends it. Raises ConfigError, InUse or CannotListen when it cannot begin."""
@@ -144,9 +145,13 @@ class Daemon:
     # ------------------------------------------------------------ another configuration
 
     def _asked_to_reload(self) -> None:
-        reload = asyncio.ensure_future(self._reload())
+        reload = asyncio.ensure_future(self._reload_in_turn())
         self._reloads.add(reload)
         reload.add_done_callback(self._reloads.discard)
+
+    async def _reload_in_turn(self) -> None:
+        async with self._one_reload:
+            await self._reload()
 
     async def _reload(self) -> None:
         """Tasks under way go on as they were begun; what is asked for from now on follows the new configuration."""
@@ -168,9 +173,9 @@ class Daemon:
         notify(READY="1", STATUS="serving")
 
     def _check_the_same(self, settings: Settings) -> None:
-        if settings.engine.path != self._settings.engine.path:
-            says = "another file of tasks needs a new start"
-            raise ConfigError([Problem("medusa.engine.path", says)])
+        here, there = self._settings.engine, settings.engine
+        if (here.path, here.database_url) != (there.path, there.database_url):
+            raise ConfigError([Problem("medusa.engine", "another place of the tasks needs a new start")])
         if settings.daemon.media.directory != self._settings.daemon.media.directory:
             raise ConfigError([Problem("medusa.daemon.media.directory", "another folder of media needs a new start")])
 
@@ -188,6 +193,7 @@ class Daemon:
     async def _stop(self) -> None:
         drain_s = self._settings.daemon.drain_s
         _log.info("ends: no new work, and what is becoming public has %g s to be settled", drain_s)
+        await asyncio.gather(*self._reloads)
         notify(STOPPING="1", STATUS="bringing the tasks to rest")
         await self._server.drain()
         draining = [asyncio.to_thread(core.drain, drain_s) for core in (*self._retired, self._core)]

@@ -166,6 +166,9 @@ def test_sighup_reads_tokens_and_targets_anew(tmp_path: Path, sandbox: Sandbox) 
         assert "page" in [target.key for target in listed.targets]
         assert last(stub, publish(stub, None, page={"message": "Hello"})).state == pb.TASK_STATE_COMPLETED
 
+        for _ in range(3):
+            running.signal(signal.SIGHUP)
+        stub.ListPlatforms(pb.ListPlatformsRequest(), metadata=bearing)
         config.write_text("{}}")
         running.signal(signal.SIGHUP)
         running.until_logged("the old one stays in use")
