@@ -102,6 +102,10 @@ class TaskLost(MedusaError):
         super().__init__(f"task {task_id} is carried by another run")
 
 
+class StorageFailed(MedusaError):
+    """The tasks can't be written or read just now: a full disk, a locked database. What was saved before stands."""
+
+
 class PlatformError(MedusaError):
     """An adapter's way to end a call: carries the Failure."""
 

@@ -19,7 +19,7 @@ from io import FileIO
 from typing import TypeVar
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, MedusaError, PlatformError, Stopped, TaskLost
+from medusa.domain.failures import Failure, FailureKind, MedusaError, PlatformError, Stopped, StorageFailed, TaskLost
 from medusa.domain.pace import Pace
 from medusa.domain.policy import NEAR, Again, Patience, RetryPolicy, Trouble, decide
 from medusa.domain.ports import Call
@@ -72,7 +72,7 @@ class StepLife:
     async def change(self, step: Step, *, announce: bool = True) -> None:
         """The one place where the step changes: a rule was applied, now it is saved.
 
-        Raises TaskLost when another writer has the task: whoever carries it here then lets go of it.
+        Raises TaskLost when another writer has the task, and StorageFailed: whoever carries it here lets go of it then.
         """
         await kept(self._put(step, announce))
 
@@ -348,7 +348,7 @@ class StepLife:
             self._call.cannot_stop()
         try:
             asyncio.run_coroutine_threadsafe(self._commit(), self._loop).result()
-        except TaskLost:
+        except (TaskLost, StorageFailed):
             raise Stopped from None  # out of a Body, where nothing swallows it; the next save tells again
 
     def budget(self, scope: str, left: float, resets_at: float) -> None:

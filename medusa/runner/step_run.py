@@ -15,6 +15,7 @@ from medusa.domain.failures import (
     MediaError,
     PlatformError,
     Stopped,
+    StorageFailed,
     TaskLost,
 )
 from medusa.domain.quota import exhausted, shortage
@@ -30,7 +31,7 @@ _log = logging.getLogger("medusa.runner")
 
 
 class StepRun:
-    """`run` raises TaskLost or nothing: how it ended is in the step."""
+    """`run` raises TaskLost, StorageFailed or nothing: how it ended is in the step."""
 
     def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step_key: str, epoch: int) -> None:
         task = ports.repository.carried(task_id)
@@ -57,7 +58,7 @@ class StepRun:
         await life.change(pipeline.started(life.step, life.now()))
         try:
             receipt = await self._carry_out(self._task)
-        except TaskLost:
+        except (TaskLost, StorageFailed):  # what is saved stands, and what goes on from there finds out the rest
             raise
         except Stopped:
             await self._interrupted()

@@ -72,6 +72,11 @@ class LocalContext:
         self._leaving = True
         self.stop(at_once=False)
 
+    async def ended(self) -> None:
+        """Once no step runs any more, whether its end was told or not."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
     def heeds(self, *, at_once: bool) -> bool:
         """Whether all that runs was stopped, and at once if that is asked for."""
         return self._stopped_at_once if at_once else self._stopped

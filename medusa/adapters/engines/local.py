@@ -16,12 +16,13 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, Final, Protocol
 
 from medusa.adapters.engines.admission import ACTIVE, Admission, Entry
 from medusa.adapters.engines.context import LocalContext, Running
-from medusa.domain.failures import MedusaError
+from medusa.domain.failures import MedusaError, StorageFailed
 
 _log = logging.getLogger("medusa.engine")
 
@@ -32,6 +33,9 @@ LOOK_EVERY_S: Final = 0.5
 """How often it is looked whether another process has left a task."""
 TRY_AGAIN_S: Final = 30.0
 """After that a task is taken over once more that could not be carried here."""
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+"""Between two tries to go on with what could not be saved; the pauses double."""
 CLOSING_S: Final = 5.0
 _TAKING_OVER = "taking over"
 """Stands among the unfinished tasks while the repository is being asked for them."""
@@ -114,6 +118,7 @@ class LocalEngine:
         self._idle = threading.Event()
         self._idle.set()
         self._draining = False
+        self._drains = asyncio.Event()
         self._closed = False
         self._pid = os.getpid()
 
@@ -247,13 +252,16 @@ class LocalEngine:
 
     async def _take_over(self) -> None:
         try:
-            for task_id in self._present.unfinished():
-                self._accept(task_id)
-                await asyncio.sleep(0)  # there may be thousands, and the first need not wait for the last
+            await self._until_stored("what an earlier process left", self._accept_all)
         except Exception:
             _log.exception("what an earlier process left cannot be gone on with")
         finally:
             self._ended(_TAKING_OVER)
+
+    async def _accept_all(self) -> None:
+        for task_id in self._present.unfinished():
+            self._accept(task_id)
+            await asyncio.sleep(0)  # there may be thousands, and the first need not wait for the last
 
     def _accept(self, task_id: str) -> None:
         with self._lock:
@@ -293,7 +301,21 @@ class LocalEngine:
             return False
         return self._serving or task_id in self._elsewhere
 
+    async def _until_stored(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Work again as long as storage fails: as after a death, what was not saved is forgotten and found out anew."""
+        pause_s = FIRST_PAUSE_S
+        while not self._draining:
+            try:
+                return await work()
+            except StorageFailed as error:
+                _log.warning("%s has to wait, next try in %g s: %s", what, pause_s, error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._drains.wait(), pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return None
+
     def _drain(self) -> None:
+        self._drains.set()
         for context in self._contexts.values():
             context.leave()
         for task_id in tuple(self._begun):
@@ -324,6 +346,8 @@ class LocalEngine:
     def _placed(self, task_id: str) -> tuple[float, tuple[str, ...]] | None:
         try:
             return self._present.place(task_id)
+        except StorageFailed:
+            return time.time(), ()  # whoever carries it waits until it can be read
         except Exception:
             _log.exception("task %s cannot be read: it is left where it stands", task_id)
             return None
@@ -338,8 +362,7 @@ class LocalEngine:
 
     async def _carry(self, task_id: str) -> None:
         try:
-            if not self._draining:
-                await self._take(self._present, task_id)
+            await self._until_stored(f"task {task_id}", lambda: self._take(self._present, task_id))
         except Exception:
             _log.exception("task %s cannot go on: it is left where it stands", task_id)
         finally:
@@ -363,9 +386,14 @@ class LocalEngine:
             context.leave()
         try:
             await runner.carry(task_id, epoch, context)
+        except StorageFailed:
+            context.leave()
+            await context.ended()
+            raise
         finally:
-            del self._contexts[task_id]
             context.stop(at_once=True)
+            await context.ended()
+            del self._contexts[task_id]
             await runner.release(task_id)
 
     async def _listen(self) -> None:

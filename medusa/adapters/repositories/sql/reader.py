@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from medusa.adapters.repositories.sql.database import Connection, Database, Row
-from medusa.domain.failures import MedusaError
+from medusa.domain.failures import MedusaError, StorageFailed
 
 
 class Reader:
@@ -21,7 +21,7 @@ class Reader:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection in a transaction. Raises MedusaError when the database fails."""
+        """A connection in a transaction. Raises StorageFailed."""
         connection: Connection | None = None
         try:
             connection = self._lent()
@@ -52,8 +52,8 @@ class Reader:
         self._give_back(connection)
         return found
 
-    def _failed(self, error: Exception) -> MedusaError:
-        return MedusaError(f"{self._database.name} cannot be read: {error}")
+    def _failed(self, error: Exception) -> StorageFailed:
+        return StorageFailed(f"{self._database.name} cannot be read: {error}")
 
     def close(self) -> None:
         with self._lock:

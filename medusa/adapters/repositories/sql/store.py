@@ -24,7 +24,7 @@ class Store:
         self._writer = Writer(database, self._tell_undone)
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """A connection that sees one instant. Raises MedusaError when the database fails."""
+        """A connection that sees one instant. Raises StorageFailed."""
         return self._reader.reading()
 
     def row(self, sql: str, *values: object) -> Row | None:
@@ -34,7 +34,7 @@ class Store:
     def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once its change is on disk.
 
-        Raises MedusaError, or what `work` raises: then nothing is changed. `work` may be called more than once before
+        Raises StorageFailed, or what `work` raises: then nothing is changed. `work` may be called more than once before
         it is committed.
         """
         return self._writer.write(work)

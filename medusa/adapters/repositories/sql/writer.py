@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol, TypeVar
 
 from medusa.adapters.repositories.sql.database import Connection, Database
-from medusa.domain.failures import MedusaError
+from medusa.domain.failures import MedusaError, StorageFailed
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -76,7 +76,7 @@ class Writer:
         self._stop.atexit = False  # tasks may still run at the interpreter's exit
 
     def write(self, work: Work[T]) -> T:
-        """What `work` returns, once its change is on disk. Raises MedusaError, and then there is no change."""
+        """What `work` returns, once its change is on disk. Raises StorageFailed, and then there is no change."""
         return self.write_soon(work).result()
 
     def write_soon(self, work: Work[T]) -> Future[T]:
@@ -186,4 +186,4 @@ def _refuse(group: list[_Change], database: Database, error: Exception) -> None:
     for change in group:
         if not change.done.done():
             told = isinstance(error, database.errors)
-            change.done.set_exception(MedusaError(f"{database.name} cannot be written: {error}") if told else error)
+            change.done.set_exception(StorageFailed(f"{database.name} cannot be written: {error}") if told else error)
