@@ -16,19 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from medusa import MedusaCore, container
-from medusa.adapters.platforms.facebook import limits, reads
-from medusa.adapters.platforms.vimeo import video as vimeo_video
-from medusa.adapters.platforms.youtube import ready, video
 from medusa.domain.failures import FailureKind
 from tests.e2e.instants import Instant, Kind, Passing
+from tests.pauses import skip_pauses
 
-PAUSES = (
-    (limits, "READ_LAG_S", (0.0, 0.0)),
-    (reads, "POLLS_S", (0.0,)),
-    (vimeo_video, "LISTED_AFTER_S", 0.0),
-    (video, "LONGEST_WAIT_S", 0.0),
-    (ready, "LONGEST_WAIT_S", 0.0),
-)
 SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
 
@@ -124,9 +115,7 @@ def _begun(medusa: MedusaCore, order: Order) -> str:
 
 
 def _be_quick(order: Order) -> None:
-    """The sandbox shows everything at once: there is nothing to wait for."""
-    for module, name, value in PAUSES:
-        setattr(module, name, value)
+    skip_pauses()
     container.Container.ports.add_kwargs(send_within_s=order.send_within_s)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import shutil
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,19 +17,9 @@ from medusa.sandbox import Sandbox
 from tests.e2e.child import Answer, Order
 from tests.e2e.instants import Instant, Kind
 from tests.e2e.processes import Processes
+from tests.e2e.talk import ASKED, OPTIONS, existing, talk, written_config
 
-MIB = 1024 * 1024
-SIZE = 4 * MIB
-"""Bytes: more than one block of every platform."""
-ASKED: dict[str, dict[str, Any]] = {
-    "youtube": {"title": "Talk", "privacy": "unlisted"},
-    "vimeo": {"title": "Talk"},
-    "facebook": {"message": "Look: {youtube_url}"},
-    "native": {"message": "Here in full", "attach_media": True},
-}
 UPLOADS = (("youtube", "video.bytes"), ("vimeo", "tus.patch"), ("facebook", "video.transfer"))
-OPTIONS: dict[str, Any] = {"processing_s": 0.0, "facebook_window": MIB // 8}
-"""Facebook stores whole windows only: here they grow to 1 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +104,7 @@ class Bench:
             settled[target] = self._found(target)
             answers.append(self._whole(replace(order, settle=[settled[target]])))
         sent_again = self._received() - len(UPLOADS) * Path(order.media).stat().st_size
-        return Outcome(kill, deaths, answers[-1], settled, self._exist(), sent_again)
+        return Outcome(kill, deaths, answers[-1], settled, existing(self.sandbox), sent_again)
 
     def _whole(self, order: Order) -> Answer:
         answer = self._processes.carry_out(self._out(order))
@@ -158,34 +145,14 @@ class Bench:
 
     def _order(self) -> Order:
         self._runs += 1
-        folder = self._directory / str(self._runs)
-        folder.mkdir(parents=True)
-        config = self.sandbox.config(folder)
-        config["native"] = {**config["facebook"], "platform": "facebook"}
-        patience = {"base_s": 0.01, "cap_s": 0.02, "offline_s": 0.02}
-        config["medusa"] = {"engine": {"path": str(folder / "tasks.db")}, "retry": patience}
-        (folder / "config.json").write_text(json.dumps(config))
-        make_media(folder / "talk.mp4")
-        return Order(str(folder / "config.json"), "", str(folder / "talk.mp4"), ASKED, "talk-1")
+        config = written_config(self.sandbox, self._directory / str(self._runs))
+        return Order(str(config), "", str(talk(config.parent)), ASKED, "talk-1")
 
     def _found(self, target: str) -> str:
         """The post's id, as a person finds it on the Page; empty if it is not there."""
         message = ASKED[target]["message"].partition("{")[0]
         posts = self.sandbox.state()["facebook"]["posts"]
         return next((post["id"] for post in posts if str(post["message"]).startswith(message)), "")
-
-    def _exist(self) -> dict[str, int]:
-        state = self.sandbox.state()
-        complete = [video["upload"] == "complete" for video in state["vimeo"]["videos"]]
-        posts = [str(post["message"]) for post in state["facebook"]["posts"]]
-        return {
-            "youtube": len(state["youtube"]["videos"]),
-            "vimeo": sum(complete),
-            "vimeo unfinished": len(complete) - sum(complete),
-            "facebook": sum(message.startswith("Look: ") for message in posts),
-            "native": sum(message.startswith(ASKED["native"]["message"]) for message in posts),
-            "posts": len(posts),
-        }
 
     def _received(self) -> int:
         records = self.sandbox.log()
@@ -229,13 +196,3 @@ def _numbered(log: list[dict[str, Any]]) -> Iterator[Held]:
         name = record["platform"], record["operation"]
         seen[name] += 1
         yield Held(*name, seen[name])
-
-
-def make_media(path: Path, size: int = SIZE) -> None:
-    """The sample, and a hole of so many bytes that says `free`."""
-    with resources.as_file(resources.files("medusa") / "sandbox" / "sample.mp4") as sample:
-        shutil.copyfile(sample, path)
-    if size:
-        with path.open("ab") as end:
-            end.write((1).to_bytes(4, "big") + b"free" + size.to_bytes(8, "big"))
-            end.truncate(end.tell() + size - 16)

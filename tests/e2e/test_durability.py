@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,8 +15,8 @@ from medusa import MedusaCore
 from medusa.sandbox import Sandbox
 from tests.e2e.child import Order
 from tests.e2e.instants import Instant
-from tests.e2e.killing import OPTIONS, make_media
 from tests.e2e.processes import Processes
+from tests.e2e.talk import OPTIONS, talk, written_config
 from tests.support import require
 
 CALLS = "trace=pwrite64,fdatasync,fsync,sendto"
@@ -51,19 +50,9 @@ class Tracer:
     directory: Path
 
     def run(self, asked: dict[str, dict[str, Any]], at: Instant | None = None) -> list[Called]:
-        config = self.sandbox.config(self.directory)
-        config["native"] = {**config["facebook"], "platform": "facebook"}
-        config["medusa"] = {"engine": {"path": str(self.directory / "tasks.db")}}
-        (self.directory / "config.json").write_text(json.dumps(config))
-        media = self.directory / "talk.mp4"
-        make_media(media, size=0)
-        order = Order(
-            str(self.directory / "config.json"),
-            str(self.directory / "out"),
-            "" if "facebook" in asked else str(media),
-            asked,
-            at=at,
-        )
+        config = written_config(self.sandbox, self.directory)
+        media = "" if "facebook" in asked else str(talk(self.directory, size=0))
+        order = Order(str(config), str(self.directory / "out"), media, asked, at=at)
         trace = self.directory / "trace"
         with Processes(
             ["strace", "-f", "-qq", "-yy", "-s", "100", "-e", CALLS, "-e", "signal=none", "-o", str(trace)]

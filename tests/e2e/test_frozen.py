@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -16,8 +15,8 @@ import pytest
 from medusa.sandbox import Sandbox
 from tests.e2e.child import Order
 from tests.e2e.instants import Instant, Kind
-from tests.e2e.killing import OPTIONS, make_media
 from tests.e2e.processes import WITHIN_S, Processes
+from tests.e2e.talk import OPTIONS, talk, written_config
 
 ASKED: dict[str, dict[str, Any]] = {
     "feed.create": {"facebook": {"message": "It is out"}},
@@ -47,15 +46,9 @@ def second() -> Iterator[Processes]:
 
 
 def order_of(sandbox: Sandbox, folder: Path, asked: dict[str, dict[str, Any]]) -> Order:
-    folder.mkdir()
-    config = sandbox.config(folder)
-    config["facebook"]["resend_if_not_found"] = True
-    config["native"] = {**config["facebook"], "platform": "facebook"}
-    config["medusa"] = {"engine": {"path": str(folder / "tasks.db")}}
-    (folder / "config.json").write_text(json.dumps(config))
-    make_media(folder / "talk.mp4", size=0)
-    media = "" if "facebook" in asked else str(folder / "talk.mp4")
-    return Order(str(folder / "config.json"), str(folder / "out"), media, asked, send_within_s=1.0)
+    config = written_config(sandbox, folder, resend_if_not_found=True)
+    media = "" if "facebook" in asked else str(talk(folder, size=0))
+    return Order(str(config), str(folder / "out"), media, asked, send_within_s=1.0)
 
 
 def until_frozen(pid: int) -> None:

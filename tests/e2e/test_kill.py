@@ -14,12 +14,12 @@ from queue import SimpleQueue
 
 import pytest
 
-from tests.e2e.killing import MIB, Bench, Kill, Outcome, kills
+from tests.e2e.killing import Bench, Kill, Outcome, kills
+from tests.e2e.talk import MIB, ONCE
 from tests.support import SOAK
 
 KILLS = int(os.environ.get("MEDUSA_KILLS", "500" if SOAK else "40"))
 SIDE_BY_SIDE = 2
-ONCE = {"youtube": 1, "vimeo": 1, "vimeo unfinished": 0, "facebook": 1, "native": 1, "posts": 2}
 AROUND = MIB // 16
 """Bytes of forms around the media, at most."""
 FEED_POSTS = {"facebook"}

@@ -14,10 +14,8 @@ from typing import Any
 import pytest
 
 from medusa import MedusaCore
-from medusa.adapters.platforms.facebook import limits, reads
-from medusa.adapters.platforms.vimeo import video as vimeo_video
-from medusa.adapters.platforms.youtube import ready, video
 from medusa.sandbox import Sandbox
+from tests.pauses import skip_pauses
 
 SAMPLE = Path(__file__).parents[2] / "medusa/sandbox/sample.mp4"
 MIB = 1024 * 1024
@@ -48,11 +46,7 @@ def sandbox(rehearsal: Sandbox) -> Sandbox:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What adapters let pass because real platforms are slow to show things passes at once."""
-    monkeypatch.setattr(limits, "READ_LAG_S", (0.0, 0.0))
-    monkeypatch.setattr(reads, "POLLS_S", (0.0,))
-    monkeypatch.setattr(vimeo_video, "LISTED_AFTER_S", 0.0)
-    monkeypatch.setattr(video, "LONGEST_WAIT_S", 0.0)
-    monkeypatch.setattr(ready, "LONGEST_WAIT_S", 0.0)
+    skip_pauses(monkeypatch.setattr)
 
 
 MakeMedusa = Callable[..., MedusaCore]

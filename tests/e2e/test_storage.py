@@ -1,0 +1,150 @@
+"""The file of tasks cannot be written for a while: nothing is lost, nothing is published twice, and it goes on."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medusa import MedusaCore
+from medusa.adapters.repositories.sql import sqlite
+from medusa.adapters.repositories.sql.sqlite import SqliteConnection, SqliteDatabase
+from medusa.domain.failures import StorageFailed
+from medusa.sandbox import Sandbox
+from tests.e2e.conftest import OpenCore
+from tests.e2e.instants import Instant, Passing
+from tests.e2e.talk import ASKED, ONCE, existing, talk
+from tests.support import SOAK
+
+WITHIN_S = 60.0
+LINES = range(1, 50, 1 if SOAK else 5)
+"""Those that are struck, of about 50 that a task saves."""
+
+
+class Warned(logging.Handler):
+    """Knows when the engine has said so often that a task has to wait."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(logging.WARNING)
+        self.enough = threading.Event()
+        self._left = times
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._left -= "has to wait" in record.getMessage()
+        if self._left <= 0:
+            self.enough.set()
+
+
+@pytest.fixture
+def warned() -> Iterator[Warned]:
+    handler = Warned(2)
+    logging.getLogger("medusa.engine").addHandler(handler)
+    yield handler
+    logging.getLogger("medusa.engine").removeHandler(handler)
+
+
+def begun(core: MedusaCore, folder: Path) -> str:
+    """The task's id; who is told that it cannot be kept asks once more."""
+    for _ in range(10):
+        try:
+            return core.publish_async(talk(folder, size=0), list(ASKED), ASKED, idempotency_key="talk")
+        except StorageFailed as error:
+            last = str(error)
+    raise AssertionError(last)
+
+
+def either(event: threading.Event, core: MedusaCore, task_id: str) -> None:
+    """Until it happens, or the task has ended before."""
+    deadline = time.monotonic() + WITHIN_S
+    while not event.wait(0.02) and not core.get_task(task_id).ended:
+        assert time.monotonic() < deadline
+
+
+def fill(connection: SqliteConnection | None) -> None:
+    """The disk is full: what this line needs is one page too many."""
+    assert connection
+    pages = connection.row("PRAGMA page_count")
+    assert pages
+    connection.run(f"PRAGMA max_page_count = {pages[0]}")
+    try:
+        connection.run("CREATE TABLE filling AS SELECT zeroblob(1000000)")
+    finally:
+        connection.run("PRAGMA max_page_count = 4294967294")
+
+
+def test_who_asks_for_a_task_is_told_that_the_disk_is_full(
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = core_on()
+    Passing(lambda _: True, fill).watch(monkeypatch.setattr)
+    with pytest.raises(StorageFailed, match=r"tasks\.db cannot be written: database or disk is full"):
+        core.publish_async(None, ["facebook"], {"facebook": {"message": "It is out"}})
+    assert core.list_tasks() == ()
+    assert stage.log() == []
+
+
+def assert_published_once(sandbox: Sandbox, reply: dict[str, Any]) -> None:
+    assert reply["status"] == "completed", reply
+    assert "warnings" not in reply
+    assert existing(sandbox) == ONCE
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_disk_that_is_full_for_three_lines(
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: int
+) -> None:
+    core = core_on()
+    struck = [Instant("line", number, "before") for number in range(line, line + 3)]
+    Passing(struck.__contains__, fill).watch(monkeypatch.setattr)
+    assert_published_once(stage, core.wait(begun(core, tmp_path), WITHIN_S))
+
+
+@pytest.mark.parametrize("line", [line + 1 for line in LINES])
+def test_a_disk_that_is_full_until_the_next_process(
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: int
+) -> None:
+    core, full = core_on(), threading.Event()
+
+    def strikes(instant: Instant) -> bool:
+        if instant == Instant("line", line, "before"):
+            full.set()
+        return full.is_set() and instant.kind == "line" and instant.side == "before"
+
+    with monkeypatch.context() as patch:
+        Passing(strikes, fill).watch(patch.setattr)
+        task_id = begun(core, tmp_path)
+        either(warned.enough, core, task_id)
+        core.close(0.0)
+    assert_published_once(stage, core_on().wait(task_id, WITHIN_S))
+
+
+@pytest.mark.parametrize("line", range(3, 40, 12))
+def test_a_file_that_another_program_locks(
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: int
+) -> None:
+    """For longer than a writer waits; in `make soak` for the true time."""
+    if not SOAK:
+        monkeypatch.setattr(sqlite, "SqliteDatabase", partial(SqliteDatabase, patience_s=0.05))
+    core, locked = core_on(), threading.Event()
+    other = sqlite3.connect(tmp_path / "tasks.db", isolation_level=None, check_same_thread=False)
+
+    def lock(_: SqliteConnection | None) -> None:
+        other.execute("BEGIN IMMEDIATE")
+        locked.set()
+
+    Passing(Instant("line", line, "after").__eq__, lock).watch(monkeypatch.setattr)
+    task_id = begun(core, tmp_path)
+    assert locked.wait(WITHIN_S)
+    if SOAK:
+        time.sleep(10.0)
+    else:
+        either(warned.enough, core, task_id)
+    other.close()
+    assert_published_once(stage, core.wait(task_id, WITHIN_S))
