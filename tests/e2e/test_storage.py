@@ -24,8 +24,8 @@ from tests.e2e.talk import ASKED, ONCE, existing, talk
 from tests.support import SOAK
 
 WITHIN_S = 60.0
-LINES = range(1, 50, 1 if SOAK else 5)
-"""Those that are struck, of about 50 that a task saves."""
+LINES = range(1, 40, 1 if SOAK else 4)
+"""Those that are struck, of about 35 that a task saves."""
 
 
 class Warned(logging.Handler):
@@ -125,7 +125,7 @@ def test_a_disk_that_is_full_until_the_next_process(
     assert_published_once(stage, core_on().wait(task_id, WITHIN_S))
 
 
-@pytest.mark.parametrize("line", range(3, 40, 12))
+@pytest.mark.parametrize("line", range(3, 25, 7))
 def test_a_file_that_another_program_locks(
     core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: int
 ) -> None:
