@@ -16,7 +16,8 @@ def medusa_config(origin: str, folder: Path) -> Path:
         (folder / name).write_text(json.dumps(content))
         (folder / name).chmod(0o600)
     endpoints = {"api": origin, "token": f"{origin}/token"}
-    target = {"client_secrets_file": "client.json", "credentials_file": "login.json", "endpoints": endpoints}
+    granted = {"daily_videos": 1_000_000, "daily_units": 1_000_000}
+    target = {"client_secrets_file": "client.json", "credentials_file": "login.json", "endpoints": endpoints, **granted}
     config = folder / f"config-{urlsplit(origin).port}-{os.getpid()}.json"
     engine = {"path": f"{config.stem}.db"}
     config.write_text(json.dumps({"youtube": target, "medusa": {"engine": engine}}))
