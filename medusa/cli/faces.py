@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,7 @@ def tasks_file(config: Path) -> Path:
 
 
 def _client(daemon: DaemonAt) -> Medusa:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what its core says on stderr is said by us
     from medusa.daemon.client import MedusaClient
 
     return MedusaClient(

@@ -59,7 +59,7 @@ def error_of(call: Any, address: str, targets: Collection[str] = ()) -> MedusaEr
     if code in _DENIED:
         return AccessDenied(said)
     if code in _UNREACHED and status is None:
-        return DaemonUnreachable(f"no daemon answers at {address}: {said.rpartition(': ')[2]}")
+        return DaemonUnreachable(f"no daemon answers at {address}: {said.removesuffix(': OK').rpartition(': ')[2]}")
     return DaemonUnreachable(said) if code in _UNREACHED else MedusaError(f"the daemon at {address}: {said}")
 
 
