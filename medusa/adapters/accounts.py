@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from medusa.adapters.files import sync
 from medusa.domain.failures import Failure, FailureKind, PlatformError
 from medusa.domain.values import Json
 
@@ -115,16 +116,7 @@ def _write(path: Path, credentials: Json) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Makes the rename durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path.parent)
 
 
 @contextmanager

@@ -88,3 +88,12 @@ def _walked(media: Media) -> int:
         return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=at)
     finally:
         os.close(at)
+
+
+def sync(folder: Path) -> None:
+    """Make what was renamed, linked or deleted in this folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

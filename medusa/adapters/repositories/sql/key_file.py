@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from medusa.adapters.files import sync
 from medusa.adapters.repositories.sql.crypt import key_of, new_key
 from medusa.domain.failures import ConfigError
 from medusa.domain.values import Problem
@@ -57,14 +58,6 @@ def _make(file: Path) -> None:
             file.hardlink_to(temporary)
         except FileExistsError:
             return
-        _sync(file.parent)
+        sync(file.parent)
     finally:
         temporary.unlink()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
