@@ -20,7 +20,7 @@ def retried(task: Task) -> Task:
         raise TaskConflict(f"task {task.id} has not ended: there is nothing to retry yet")
     if all(step.succeeded for step in task.steps):
         raise TaskConflict(f"task {task.id} has succeeded: there is nothing to retry")
-    return replace(task, steps=tuple(map(_again, task.steps)), cancel_asked=False)
+    return replace(task, steps=tuple(map(_again, task.steps)), cancel_asked=False, paused=False)
 
 
 def resolved(task: Task, posted: str | None) -> Task:
@@ -33,8 +33,8 @@ def resolved(task: Task, posted: str | None) -> Task:
     if len(unsure) != 1:
         raise TaskConflict(f"task {task.id} has {len(unsure) or 'no'} steps whose outcome is unknown, not one")
     settled = _posted(unsure[0], posted) if posted else _not_posted(unsure[0])
-    steps = tuple(settled if step is unsure[0] else step for step in task.steps)
-    return replace(task, steps=tuple(step if step is settled else _again(step) for step in steps), cancel_asked=False)
+    steps = tuple(settled if step is unsure[0] else _again(step) for step in task.steps)
+    return replace(task, steps=steps, cancel_asked=False, paused=False)
 
 
 def _again(step: Step) -> Step:

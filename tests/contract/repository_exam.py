@@ -414,6 +414,12 @@ class TaskRepositoryContract:
         assert repository.unfinished() == ("a", "b")
         assert repository.counts()["pending"] == 2
 
+    def test_a_paused_task_that_is_to_end_waits_for_someone_to_end_it(self, repository: TaskRepositoryPort) -> None:
+        repository.create(a_task("a"))
+        repository.set_paused("a", True)
+        repository.ask_cancel("a")
+        assert repository.unfinished() == ("a",)
+
     def test_what_is_to_end_or_to_rest_is_told_to_who_took_it(self, repository: TaskRepositoryPort) -> None:
         for name in ("resting", "cancelled", "both", "neither", "untaken", "ended"):
             repository.create(a_task(name))
@@ -528,6 +534,18 @@ class TaskRepositoryContract:
         kept = repository.get("a").steps
         assert kept[0].checkpoint is None
         assert (kept[1].checkpoint, kept[1].intent) == (sent.checkpoint, sent.intent)
+
+    def test_of_a_cancelled_upload_with_an_id_no_session_is_kept(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a")
+        repository.create(task)
+        epoch = repository.take("a")
+        sending = replace(CURSOR, known=Receipt("id1"))
+        whole = replace(sending, want=None, done=9)
+        repository.ask_cancel("a")
+        for step, at in zip(task.steps, (sending, whole), strict=True):
+            stopped = pipeline.stopped(replace(pipeline.started(step, 1001.0), checkpoint=at), 1003.0)
+            repository.save_step("a", stopped, epoch)
+        assert [step.checkpoint for step in repository.get("a").steps] == [Checkpoint(known=sending.known), whole]
 
     # ------------------------------------------------------------ holding
 

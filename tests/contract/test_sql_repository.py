@@ -386,7 +386,8 @@ def test_the_sessions_of_failed_tasks_are_wiped_when_their_life_is_over(opened: 
     first = opened(now=lambda: now[0])
     known = replace(CURSOR, known=Receipt("id1", "https://example.org/1"))
     sent = replace(UPLOAD, commits=True)
-    for name, checkpoint in (("a", CURSOR), ("b", known), ("c", sent)):
+    whole = replace(known, want=None, done=9)
+    for name, checkpoint in (("a", CURSOR), ("b", known), ("c", sent), ("w", whole)):
         task = a_task(name)
         first.create(task)
         epoch = first.take(name)
@@ -396,12 +397,14 @@ def test_the_sessions_of_failed_tasks_are_wiped_when_their_life_is_over(opened: 
         first.save_step(name, pipeline.stopped(running, 1002.0), epoch)
     now[0] += SESSION_LIVES_S - 1.0
     first.create(a_task("d"))
-    assert [first.get(name).steps[0].checkpoint for name in "abc"] == [CURSOR, known, sent]
+    assert [first.get(name).steps[0].checkpoint for name in "abcw"] == [CURSOR, known, sent, whole]
     now[0] += 3601.0
     first.create(a_task("e"))
-    assert [first.get(name).steps[0].checkpoint for name in "abc"] == [None, Checkpoint(known=known.known), sent]
+    over = [None, Checkpoint(known=known.known), sent, whole]
+    assert [first.get(name).steps[0].checkpoint for name in "abcw"] == over
     assert retried(first.get("b")).steps[0].checkpoint is None
     assert retried(first.get("c")).steps[0].checkpoint == sent
+    assert retried(first.get("w")).steps[0].checkpoint == whole, "a second video would come of beginning anew"
 
 
 def test_without_the_key_an_upload_begins_anew(opened: Open, tmp_path: Path) -> None:

@@ -33,6 +33,12 @@ def test_a_cancelled_task_can_be_retried() -> None:
     assert retried(task).status is TaskStatus.PENDING
 
 
+def test_a_task_that_failed_while_it_was_to_rest_goes_on() -> None:
+    unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
+    task = a_task(unsure, pipeline.skipped(video(YOUTUBE), NOW), paused=True)
+    assert [again.paused for again in (retried(task), resolved(task, posted=None))] == [False, False]
+
+
 @pytest.mark.parametrize("task", [a_task(run(video(YOUTUBE))), a_task(succeed(video(YOUTUBE), WATCH))])
 def test_there_may_be_nothing_to_retry(task) -> None:
     with pytest.raises(TaskConflict):

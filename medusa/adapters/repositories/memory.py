@@ -140,7 +140,9 @@ class MemoryRepository:
     def unfinished(self) -> tuple[str, ...]:
         with self._changed:
             return tuple(
-                task_id for task_id, row in self._rows.items() if task_id not in self._finished and not row.paused
+                task_id
+                for task_id, row in self._rows.items()
+                if task_id not in self._finished and (row.cancel_asked or not row.paused)
             )
 
     def called_off(self) -> dict[str, bool]:

@@ -17,7 +17,7 @@ def forgotten(step: Step, status: TaskStatus, cancel_asked: bool) -> Step:
 
     A step that has succeeded needs neither any more. A failed task keeps them for `retry`. In every ended task, what
     may be out without a receipt keeps them as well: by them it is found, and without them a retry would publish it a
-    second time.
+    second time. An id that is certain already is kept whatever happens.
     """
     ended = status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
     if step.checkpoint is None and step.intent is None:
@@ -25,19 +25,20 @@ def forgotten(step: Step, status: TaskStatus, cancel_asked: bool) -> Step:
     if not ended and not step.succeeded:
         return step
     retriable = status is TaskStatus.FAILED and not cancel_asked
-    may_be_out = step.committed or step.intent is not None
-    needed = retriable or may_be_out or step.known is not None
-    if needed and not step.succeeded:
-        return step
-    return replace(step, checkpoint=None, intent=None)
+    if step.succeeded:
+        return replace(step, checkpoint=None, intent=None)
+    return step if retriable else outlived(step)
 
 
 def outlived(step: Step) -> Step:
     """A step that did not succeed, once its session's life is over: only an id that is certain already is kept.
 
-    What may be out without a receipt keeps all: it is found by that.
+    What may be out without a receipt keeps all: it is found by that. So does what has an id and all its bytes: it
+    exists, and a retry that began anew would make it a second time.
     """
     at = step.checkpoint
     if at is None or step.committed or step.intent is not None:
+        return step
+    if at.known is not None and at.want is None:
         return step
     return replace(step, checkpoint=Checkpoint(known=at.known) if at.known else None)

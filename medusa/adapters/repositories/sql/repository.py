@@ -105,7 +105,10 @@ class SqlRepository:
             return counted(connection)
 
     def unfinished(self) -> tuple[str, ...]:
-        asked = "SELECT id, holder FROM tasks WHERE status IN ('pending', 'in_progress') AND paused = 0 ORDER BY seq"
+        asked = (
+            "SELECT id, holder FROM tasks WHERE status IN ('pending', 'in_progress')"
+            " AND (paused = 0 OR cancel_asked = 1) ORDER BY seq"
+        )
         with self._store.reading() as connection:
             held = self._holders.others_alive(connection)
             return tuple(task_id for task_id, holder in connection.rows(asked) if holder not in held)
