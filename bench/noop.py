@@ -57,6 +57,9 @@ class NoopTargets:
     def rules(self, key: str) -> RulesPort:
         raise NotImplementedError("these tasks are planned already")
 
+    def made(self, key: str) -> bool:
+        return True
+
     def uploader(self, key: str) -> NoopUploader:
         return NoopUploader()
 

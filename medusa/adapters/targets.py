@@ -54,6 +54,10 @@ class ConfiguredTargets:
         target = self._settings.targets[key]
         return ALL[target.target.platform].site(target.account)
 
+    def made(self, key: str) -> bool:
+        """Whether its adapter was made already."""
+        return key in self._made
+
     def uploader(self, key: str) -> UploaderPort:
         """The target's adapter for what nobody outside sees yet."""
         adapter: UploaderPort = self._adapter(key)

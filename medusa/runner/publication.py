@@ -23,7 +23,7 @@ _NOT_SHOWN = Failure(FailureKind.TRANSIENT, "the platform accepted it, and it di
 
 async def publish(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
     """The step's receipt. Raises PlatformError (OUTCOME_UNKNOWN among them) or Stopped; a sent step's intent stays."""
-    publisher = await life.work(partial(life.ports.adapters.publisher, life.target))
+    publisher = await life.adapter(life.ports.adapters.publisher)
     made = pipeline.made(task, life.step)
     cause: Failure | None = None
     while True:

@@ -76,6 +76,10 @@ class StepLife:
         """
         await kept(self._put(step, announce))
 
+    def change_soon(self, step: Step) -> None:
+        """`change` without waiting, before what only looks: the next change tells what keeps it from being saved."""
+        self._put(step, announce=True)
+
     def amend(self, step: Step) -> None:
         """Change the step by what is saved with its next change, which comes before anything else is done."""
         self.step = step
@@ -177,6 +181,13 @@ class StepLife:
         self.raise_if_stopped()
         async with self.turn():
             return await self._workers.run(work)
+
+    async def adapter(self, of: Callable[[str], T]) -> T:
+        """What `of` gives for the step's target; in a thread when it has to be made first, which imports its code."""
+        if self.ports.adapters.made(self.target):
+            self.raise_if_stopped()
+            return of(self.target)
+        return await self.work(partial(of, self.target))
 
     async def once(self, work: Callable[[Call], T], *, media: Media | None = None) -> T:
         """One call of the adapter, when it is its turn and no limit holds it back.

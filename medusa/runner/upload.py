@@ -19,7 +19,7 @@ _log = logging.getLogger("medusa.runner")
 
 async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
     """The step's receipt. Raises PlatformError, MediaError or Stopped; the step's checkpoint stays."""
-    uploader = await life.work(partial(life.ports.adapters.uploader, life.target))
+    uploader = await life.adapter(life.ports.adapters.uploader)
     made = pipeline.made(task, life.step)
     asking = life.step.checkpoint is not None
     while True:
@@ -122,7 +122,7 @@ async def clear_away(life: StepLife) -> None:
     at = life.step.checkpoint
     if at is not None and not life.may_be_out:
         life.go_on()
-        uploader = await life.work(partial(life.ports.adapters.uploader, life.target))
+        uploader = await life.adapter(life.ports.adapters.uploader)
         await _abandon(life, uploader, at)
 
 

@@ -96,6 +96,9 @@ class Targets:
     def rules(self, key: str) -> RulesPort:
         return self.planned[key]
 
+    def made(self, key: str) -> bool:
+        return True
+
     def uploader(self, key: str) -> UploaderPort:
         adapter: UploaderPort = self.adapters[key]
         return adapter
