@@ -14,6 +14,7 @@ ScopeName = Literal["read", "publish", "admin"]
 HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _PUBLIC: Final = {"public": True}
 ADDRESS: Final = re.compile(r"unix:/.+|(\[[0-9a-fA-F:.]+\]|[^:/\[\]\s]+):\d{1,5}")
+LAST_PORT: Final = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,9 @@ class DaemonSettings:
 
     def __post_init__(self) -> None:
         for address in self.listen:
-            if not ADDRESS.fullmatch(address):
+            if not _is_address(address):
                 raise ValueError(f'"listen" has {address}: say unix:/PATH or HOST:PORT')
-        if self.metrics is not None and not (ADDRESS.fullmatch(self.metrics) and _is_loopback(self.metrics)):
+        if self.metrics is not None and not (_is_address(self.metrics) and _is_loopback(self.metrics)):
             raise ValueError(f'"metrics" has {self.metrics}: say HOST:PORT on loopback, such as 127.0.0.1:9433')
         if self.subjects and not (self.tls and self.tls.client_ca_file):
             raise ValueError('"subjects" need "tls" with a "client_ca_file"')
@@ -142,6 +143,11 @@ class DaemonSettings:
     def _exposed(self) -> str:
         """The first address that is neither a Unix socket nor on loopback; empty when there is none."""
         return next((address for address in self.listen if not is_local(address)), "")
+
+
+def _is_address(text: str) -> bool:
+    """gRPC would take a port beyond the last one for another, and listen there."""
+    return bool(ADDRESS.fullmatch(text)) and (text.startswith("unix:") or int(text.rpartition(":")[2]) <= LAST_PORT)
 
 
 def is_local(address: str) -> bool:

@@ -65,7 +65,9 @@ def test_this_machine_needs_neither(tmp_path: Path, address: str) -> None:
     assert daemon(tmp_path, listen=[address]).listen == (address,)
 
 
-@pytest.mark.parametrize("address", ["7433", "http://127.0.0.1:1", "unix:relative.sock", "127.0.0.1", "::1:7433", ""])
+@pytest.mark.parametrize(
+    "address", ["7433", "http://127.0.0.1:1", "unix:relative.sock", "127.0.0.1", "::1:7433", "", "localhost:65536"]
+)
 def test_what_is_no_address(tmp_path: Path, address: str) -> None:
     assert problem(tmp_path, listen=[address])
 
