@@ -178,6 +178,9 @@ class Daemon:
             raise ConfigError([Problem("medusa.engine", "another place of the tasks needs a new start")])
         if settings.daemon.media.directory != self._settings.daemon.media.directory:
             raise ConfigError([Problem("medusa.daemon.media.directory", "another folder of media needs a new start")])
+        if settings.daemon.tls != self._settings.daemon.tls:
+            says = "other files need a new start; what is in them is read anew by itself"
+            raise ConfigError([Problem("medusa.daemon.tls", says)])
 
     def _retire(self, core: MedusaCore) -> None:
         """`core` takes over; the one before closes as soon as its tasks have ended."""

@@ -51,6 +51,21 @@ def test_no_reload_opens_what_is_listened_at(tmp_path: Path) -> None:
         daemon._read()
 
 
+def test_a_reload_does_not_pretend_to_follow_other_files_of_tls(tmp_path: Path) -> None:
+    config = tmp_path / "medusa_config.json"
+    tls = {"certificate_file": "cert.pem", "key_file": "key.pem"}
+
+    def write(**tls: str) -> None:
+        config.write_text(json.dumps({"medusa": {"daemon": {"listen": ["127.0.0.1:0"], "tls": tls}}}))
+
+    write(**tls)
+    daemon = Daemon(config)
+    daemon._check_the_same(daemon._read())
+    write(**tls, client_ca_file="ca.pem")
+    with pytest.raises(ConfigError, match=r"medusa\.daemon\.tls: other files need a new start"):
+        daemon._check_the_same(daemon._read())
+
+
 def test_a_bad_certificate_is_named(tmp_path: Path) -> None:
     Authority(tmp_path)
     (tmp_path / "key.pem").write_text("no key")
