@@ -105,8 +105,10 @@ class Publishing:
             try:
                 return (yield from ask())
             except InvalidRequest as error:
-                if not (self._otherwise and Path(path).is_file()):
+                if not self._otherwise:
                     raise
+                if not Path(path).is_file():
+                    raise _without_file(error, path) from error
                 _check_all_but_the_file(error)
         upload: Upload = yield lambda: Upload.of(path)
         yield from _handed_over(upload)
@@ -130,6 +132,21 @@ def _check_all_but_the_file(error: InvalidRequest) -> None:
     others = [problem for problem in error.problems if problem.path != "media_file"]
     if others:
         raise InvalidRequest(others) from error
+
+
+def _without_file(error: InvalidRequest, path: str) -> InvalidRequest:
+    """The daemon's refusal of a path which, if that is so, does not exist on this side either."""
+    if Path(path).exists():
+        return error
+    absent = f"there is no file {path}"
+    return InvalidRequest(
+        [
+            Problem(one.path, f"{one.says}, and there is no such file to hand over")
+            if one.path == "media_file" and one.says != absent
+            else one
+            for one in error.problems
+        ]
+    )
 
 
 def _handed_over(upload: Upload) -> Operation[None]:

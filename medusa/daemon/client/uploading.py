@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ class Upload:
         """Reads the whole file once. Raises InvalidRequest when it cannot be read."""
         file = Path(path)
         try:
+            if not stat.S_ISREG(file.stat().st_mode):  # to open a pipe would wait for who writes to it
+                raise InvalidRequest([Problem("media_file", f"{file} is not a regular file")])
             with file.open("rb") as opened:
                 digest = hashlib.file_digest(opened, "sha256").digest()
                 size = opened.tell()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -13,7 +14,7 @@ import grpc
 import pytest
 import trustme
 
-from medusa import ConfigError, MedusaCore, MedusaError, Task, TaskStatus
+from medusa import ConfigError, InvalidRequest, MedusaCore, MedusaError, Task, TaskStatus
 from medusa.adapters.platforms.fake.server import FakePlatform
 from medusa.config import BoundSettings, DaemonSettings, TlsSettings, TokenSettings
 from medusa.daemon.client import AccessDenied, AsyncMedusaClient, DaemonUnreachable, LimitReached, MedusaClient
@@ -22,6 +23,7 @@ from medusa.daemon.client.patience import FIRST_S, LONGEST_S, Patience
 from medusa.daemon.errors import unavailable
 from medusa.daemon.servicer import Servicer
 from medusa.daemon.tokens import hashed, new_token
+from medusa.domain.values import Problem
 from tests.integration.conftest import SAMPLE
 from tests.integration.daemon.conftest import WITHIN_S, Serving
 
@@ -158,6 +160,31 @@ def test_a_watcher_that_leaves_ends_its_stream(address: str, client: MedusaClien
     watching.close()  # type: ignore[attr-defined]  # it is a generator
     held.release()
     assert client.wait(task_id, WITHIN_S)["status"] == "completed"
+
+
+# ---------------------------------------------------------------- files that cannot be handed over
+
+
+def test_a_pipe_is_not_waited_for(address: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "film.mp4")
+    with MedusaClient(address, upload=True) as client, pytest.raises(InvalidRequest) as refused:
+        client.publish_async(tmp_path / "film.mp4", **VIDEO)
+    assert refused.value.problems == (Problem("media_file", f"{tmp_path}/film.mp4 is not a regular file"),)
+
+
+def test_a_file_that_neither_side_has_is_said_to_be_absent(platform: FakePlatform, tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    address, outside, within = f"unix:{tmp_path}/m.sock", tmp_path / "typo.mp4", tmp_path / "media" / "typo.mp4"
+    with (
+        MedusaCore(config={"fake": {"name": "studio"}}, media_roots=[tmp_path / "media"]) as core,
+        Serving(core, address),
+        MedusaClient(address) as client,
+    ):
+        (shut,), (absent,) = (client.validate(path, **VIDEO) for path in (outside, within))
+    assert shut.says == (
+        f"{outside} is outside the folders that may be read here, and there is no such file to hand over"
+    )
+    assert absent.says == f"there is no file {within}"
 
 
 # ---------------------------------------------------------------- who gets in
