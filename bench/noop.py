@@ -57,6 +57,9 @@ class NoopTargets:
     def rules(self, key: str) -> RulesPort:
         raise NotImplementedError("these tasks are planned already")
 
+    def url(self, key: str, id_: str) -> str | None:
+        return None
+
     def made(self, key: str) -> bool:
         return True
 

@@ -54,6 +54,10 @@ class ConfiguredTargets:
         target = self._settings.targets[key]
         return ALL[target.target.platform].site(target.account)
 
+    def url(self, key: str, id_: str) -> str | None:
+        """The URL of what the target has published under this id; None where it does not follow from it."""
+        return ALL[self._settings.targets[key].target.platform].url.format(id=id_) or None
+
     def made(self, key: str) -> bool:
         """Whether its adapter was made already."""
         return key in self._made

@@ -344,6 +344,7 @@ def resolve(
     *,
     posted: Annotated[str | None, typer.Option(metavar="ID", help="It is on the platform, under this id.")] = None,
     not_posted: Annotated[bool, typer.Option("--not-posted", help="It is not there: send it anew.")] = False,
+    target: Annotated[str | None, typer.Option("--target", help="Of which target, where several are unknown.")] = None,
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -353,7 +354,11 @@ def resolve(
 
     settled = inputs.settled(posted, not_posted=not_posted)
     source = faces.chosen(context, config)
-    return tasks.gone_on(source, task, lambda core: core.resolve(task, posted=settled), as_json=as_json, quiet=quiet)
+
+    def settle(core: faces.Medusa) -> None:
+        core.resolve(task, posted=settled, target=target)
+
+    return tasks.gone_on(source, task, settle, as_json=as_json, quiet=quiet)
 
 
 @app.command()

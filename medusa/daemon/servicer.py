@@ -87,8 +87,8 @@ class Servicer(MedusaServiceServicer):
         return pb.RetryTaskResponse(task=await self._present(request.task_id))
 
     async def ResolveTask(self, request: pb.ResolveTaskRequest, context: Context) -> pb.ResolveTaskResponse:
-        posted = requests.posted(request)
-        await self._run(lambda: self.core.resolve(request.task_id, posted=posted))
+        posted, target = requests.posted(request), request.target or None
+        await self._run(lambda: self.core.resolve(request.task_id, posted=posted, target=target))
         return pb.ResolveTaskResponse(task=await self._present(request.task_id))
 
     async def DeleteTask(self, request: pb.DeleteTaskRequest, context: Context) -> pb.DeleteTaskResponse:

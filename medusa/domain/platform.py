@@ -35,6 +35,8 @@ class Platform:
     """account -> whom its limits hold back: "facebook:page:1029"."""
     site: Callable[[Any], str]
     """account -> where a person sees what was published there: "https://www.facebook.com/1029"."""
+    url: str = ""
+    """The URL of a thing, by its "{id}": "https://youtube.com/watch?v={id}". Empty where it does not follow from it."""
     quotas: Callable[[Any, float], tuple[Quota, ...]] = no_quotas
     """(account, epoch seconds) -> what the platform allows in the present period, nothing of it spent."""
     login: str = ""

@@ -383,6 +383,10 @@ class AdaptersPort(Protocol):
         """Where a person sees what the target has published: a URL."""
         ...
 
+    def url(self, key: str, id_: str) -> str | None:
+        """The URL of what the target has published under this id; None where it does not follow from it."""
+        ...
+
     def keys(self) -> Iterator[str]: ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from medusa.domain.failures import FailureKind, TaskConflict
@@ -23,18 +24,29 @@ def retried(task: Task) -> Task:
     return replace(task, steps=tuple(map(_again, task.steps)), cancel_asked=False, paused=False)
 
 
-def resolved(task: Task, posted: str | None) -> Task:
-    """The task with its one step of unknown outcome settled by hand, ready to go on.
+def resolved(task: Task, posted: str | None, url: Callable[[str, str], str | None], target: str | None = None) -> Task:
+    """The task with one step of unknown outcome settled by hand, ready to go on.
 
     `posted`: the id under which it is on the platform, or None when it surely is not there and is to be sent anew.
-    Raises TaskConflict when there is not exactly one such step.
+    `url`: of (target, id), where it follows from the id. `target`: whose step, where several are unknown. Raises
+    TaskConflict when there is not exactly one such step.
     """
-    unsure = [step for step in task.steps if step.failure and step.failure.kind is FailureKind.OUTCOME_UNKNOWN]
-    if len(unsure) != 1:
-        raise TaskConflict(f"task {task.id} has {len(unsure) or 'no'} steps whose outcome is unknown, not one")
-    settled = _posted(unsure[0], posted) if posted else _not_posted(unsure[0])
-    steps = tuple(settled if step is unsure[0] else _again(step) for step in task.steps)
+    step = _unsure(task, target)
+    settled = _posted(step, posted, url) if posted else _not_posted(step)
+    steps = tuple(settled if one is step else _again(one) for one in task.steps)
     return replace(task, steps=steps, cancel_asked=False, paused=False)
+
+
+def _unsure(task: Task, target: str | None) -> Step:
+    found = [step for step in task.steps if step.failure and step.failure.kind is FailureKind.OUTCOME_UNKNOWN]
+    fit = [step for step in found if target in (None, step.target)]
+    if len(fit) == 1:
+        return fit[0]
+    named = ", ".join(sorted({step.target or "" for step in found}))
+    if fit:
+        raise TaskConflict(f"task {task.id} has {len(fit)} steps whose outcome is unknown: name the target ({named})")
+    of = f" of {target}" if target else ""
+    raise TaskConflict(f"task {task.id} has no step{of} whose outcome is unknown{named and f' (there: {named})'}")
 
 
 def _again(step: Step) -> Step:
@@ -47,8 +59,9 @@ def _again(step: Step) -> Step:
     return replace(waiting, checkpoint=None, done=0) if lost else waiting
 
 
-def _posted(step: Step, found: str) -> Step:
-    receipt = Receipt(found, step.known.url if step.known else None)
+def _posted(step: Step, found: str, url: Callable[[str, str], str | None]) -> Step:
+    known = step.known.url if step.known else None
+    receipt = Receipt(found, known or url(step.target or "", found))
     return replace(step, state=StepState.SUCCEEDED, receipt=receipt, failure=None)
 
 

@@ -12,6 +12,7 @@ from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformE
 from medusa.domain.ports import UploaderPort
 from medusa.domain.task import Task
 from medusa.domain.values import Checkpoint, Media, Receipt, StepSpec
+from medusa.runner.publication import unknown
 from medusa.runner.step_life import StepLife
 
 _log = logging.getLogger("medusa.runner")
@@ -64,7 +65,9 @@ async def _ask(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: Check
         found = await life.once(partial(uploader.ask, spec=spec, at=asked))
         return at if found is asked else found
     except PlatformError as error:
-        raise PlatformError(replace(error.failure, no_effect=False)) from None
+        refused = error.failure.kind is FailureKind.REJECTED and life.step.committed
+        proves = unknown(life, error.failure) if refused else replace(error.failure, no_effect=False)
+        raise PlatformError(proves) from None
 
 
 def _may_have_finished(life: StepLife, at: Checkpoint | None, failure: Failure) -> bool:

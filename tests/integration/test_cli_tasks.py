@@ -184,3 +184,27 @@ def test_a_limit_that_makes_no_sense_is_refused_whole(config: Path) -> None:
     assert "did you mean vimeo?" in refused.stderr
     assert 'must be like "2 MiB/s"' in refused.stderr
     assert json.loads(medusa(config, "limit", "--json").stdout)["all"] is None
+
+
+def test_an_upload_that_is_found_by_hand_gives_its_url_to_the_posts(config: Path, sandbox: Sandbox) -> None:
+    sandbox.fault(platform="youtube", operation="video.bytes", kind="lost_reply")
+    sandbox.fault(platform="youtube", operation="video.status", kind="session_gone")
+    sandbox.fault(platform="youtube", operation="playlistItems.list", kind="status", code=400, times=-1)
+    asked = (
+        "--set",
+        "youtube.title=Talk",
+        "--set",
+        "youtube.privacy=public",
+        "--set",
+        "facebook.message={youtube_url}",
+    )
+    refused = medusa(config, "publish", str(SAMPLE), "--to", "youtube,facebook", *asked, "--quiet")
+    assert "whether it got through is not known" in refused.stderr
+    sandbox.clear_faults()
+    (video,) = sandbox.state()["youtube"]["videos"]
+    wrong = medusa(config, "resolve", only_task(config), "--posted", video["id"], "--target", "facebook")
+    assert (wrong.exit_code, "no step of facebook whose outcome is unknown" in wrong.stderr) == (1, True)
+    settled = medusa(config, "resolve", only_task(config), "--posted", video["id"], "--json", "--quiet")
+    assert json.loads(settled.stdout)["results"]["youtube_url"] == f"https://youtube.com/watch?v={video['id']}"
+    (post,) = sandbox.state()["facebook"]["posts"]
+    assert video["id"] in post["message"]

@@ -36,7 +36,7 @@ def test_a_cancelled_task_can_be_retried() -> None:
 def test_a_task_that_failed_while_it_was_to_rest_goes_on() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
     task = a_task(unsure, pipeline.skipped(video(YOUTUBE), NOW), paused=True)
-    assert [again.paused for again in (retried(task), resolved(task, posted=None))] == [False, False]
+    assert [again.paused for again in (retried(task), resolved(task, None, no_url))] == [False, False]
 
 
 @pytest.mark.parametrize("task", [a_task(run(video(YOUTUBE))), a_task(succeed(video(YOUTUBE), WATCH))])
@@ -52,14 +52,14 @@ def test_a_post_of_unknown_outcome_keeps_its_intent_so_that_it_is_looked_for_and
 
 def test_a_post_that_was_found_by_hand_counts() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
-    settled = resolved(a_task(succeed(video(YOUTUBE), WATCH), unsure), posted=POSTED.id)
+    settled = resolved(a_task(succeed(video(YOUTUBE), WATCH), unsure), POSTED.id, no_url)
     assert settled.status is TaskStatus.COMPLETED
     assert settled.results["facebook_post_id"] == POSTED.id
 
 
 def test_a_post_that_is_surely_not_there_is_sent_anew() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
-    step = resolved(a_task(unsure), posted=None).steps[0]
+    step = resolved(a_task(unsure), None, no_url).steps[0]
     assert (step.state, step.intent, step.committed) == (StepState.WAITING, None, False)
 
 
@@ -68,4 +68,19 @@ def test_a_post_that_is_surely_not_there_is_sent_anew() -> None:
 )
 def test_only_one_unknown_outcome_can_be_settled(steps) -> None:
     with pytest.raises(TaskConflict, match="whose outcome is unknown"):
-        resolved(a_task(*steps), posted="1")
+        resolved(a_task(*steps), "1", no_url)
+
+
+def test_where_several_are_unknown_the_target_is_named() -> None:
+    task = a_task(fail(video(YOUTUBE), UNSURE), fail(post(FACEBOOK), UNSURE))
+    with pytest.raises(TaskConflict, match=r"name the target \(facebook, youtube\)"):
+        resolved(task, "1", no_url)
+    with pytest.raises(TaskConflict, match=r"no step of vimeo whose outcome is unknown \(there: facebook, youtube\)"):
+        resolved(task, "1", no_url, "vimeo")
+    settled = resolved(task, "abc", lambda target, found: f"https://{target}/{found}", "youtube")
+    assert settled.results == {"youtube_url": "https://youtube/abc"}
+    assert [step.state for step in settled.steps] == [StepState.SUCCEEDED, StepState.WAITING]
+
+
+def no_url(target: str, found: str) -> None:
+    """It does not follow from the id."""

@@ -81,9 +81,9 @@ class AsyncMedusaClient(Client):
         """As `MedusaCore.retry`."""
         await self._ask(calls.retry(task_id))
 
-    async def resolve(self, task_id: str, *, posted: str | None) -> None:
+    async def resolve(self, task_id: str, *, posted: str | None, target: str | None = None) -> None:
         """As `MedusaCore.resolve`."""
-        await self._ask(calls.resolve(task_id, posted))
+        await self._ask(calls.resolve(task_id, posted, target))
 
     async def delete(self, task_id: str) -> None:
         """As `MedusaCore.delete`."""

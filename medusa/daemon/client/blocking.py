@@ -89,9 +89,9 @@ class MedusaClient(Client):
         """As `MedusaCore.retry`."""
         self._ask(calls.retry(task_id))
 
-    def resolve(self, task_id: str, *, posted: str | None) -> None:
+    def resolve(self, task_id: str, *, posted: str | None, target: str | None = None) -> None:
         """As `MedusaCore.resolve`."""
-        self._ask(calls.resolve(task_id, posted))
+        self._ask(calls.resolve(task_id, posted, target))
 
     def resume(self) -> None:
         """Nothing to ask for: a daemon goes on with its tasks by itself."""

@@ -113,9 +113,9 @@ def retry(task_id: str) -> Call[None]:
     return Call("RetryTask", pb.RetryTaskRequest(task_id=task_id), _nothing)
 
 
-def resolve(task_id: str, posted: str | None) -> Call[None]:
+def resolve(task_id: str, posted: str | None, target: str | None) -> Call[None]:
     """Nothing: it is under way again."""
-    question = pb.ResolveTaskRequest(task_id=task_id)
+    question = pb.ResolveTaskRequest(task_id=task_id, target=target or "")
     if posted is None:
         question.not_posted.SetInParent()
     else:

@@ -674,9 +674,12 @@ class ResolveTaskRequest(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     POSTED_ID_FIELD_NUMBER: _builtins.int
     NOT_POSTED_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     posted_id: _builtins.str
     """It is there, under this id."""
+    target: _builtins.str
+    """The target whose step is meant, where the outcomes of several are unknown; else it may be empty."""
     @_builtins.property
     def not_posted(self) -> _empty_pb2.Empty:
         """It is not there: it is sent anew."""
@@ -687,10 +690,11 @@ class ResolveTaskRequest(_message.Message):
         task_id: _builtins.str = ...,
         posted_id: _builtins.str = ...,
         not_posted: _empty_pb2.Empty | None = ...,
+        target: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "not_posted", b"not_posted", "posted_id", b"posted_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "not_posted", b"not_posted", "posted_id", b"posted_id", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "not_posted", b"not_posted", "posted_id", b"posted_id", "target", b"target", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_found: _TypeAlias = _typing.Literal["posted_id", "not_posted"]  # noqa: Y015
     _WhichOneofArgType_found: _TypeAlias = _typing.Literal["found", b"found"]  # noqa: Y015

@@ -227,7 +227,7 @@ def test_a_post_of_unknown_outcome_is_settled_by_hand(face: Face, sandbox: Sandb
     posts = [post["id"] for post in sandbox.state()["facebook"]["posts"]]
     assert said == {"status": "completed", "results": {"facebook_post_id": posted or posts[0]}}
     assert operations(sandbox, "facebook").count("feed.create") == (1 if posted else 2)
-    with pytest.raises(TaskConflict, match="no steps whose outcome is unknown"):
+    with pytest.raises(TaskConflict, match="no step whose outcome is unknown"):
         face.resolve(task_id, posted=posted)
 
 

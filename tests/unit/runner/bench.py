@@ -96,6 +96,9 @@ class Targets:
     def rules(self, key: str) -> RulesPort:
         return self.planned[key]
 
+    def url(self, key: str, id_: str) -> str | None:
+        return None
+
     def made(self, key: str) -> bool:
         return True
 

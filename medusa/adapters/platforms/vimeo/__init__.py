@@ -23,6 +23,7 @@ PLATFORM = Platform(
     adapter="medusa.adapters.platforms.vimeo.adapter:VimeoUploader",
     scopes=_scopes,
     site=_site,
+    url="https://vimeo.com/{id}",
     abilities=("video", "resumable", "privacy", "password", "thumbnail", "text tracks", "tags", "wait until playable"),
     limits={
         "title": f"{NAME_LIMIT} characters",

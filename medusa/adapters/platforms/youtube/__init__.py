@@ -20,6 +20,7 @@ PLATFORM = Platform(
     adapter="medusa.adapters.platforms.youtube.adapter:YouTubeUploader",
     scopes=scopes,
     site=_site,
+    url="https://youtube.com/watch?v={id}",
     quotas=quotas,
     login="medusa.adapters.platforms.youtube.login:login",
     abilities=(
