@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from operator import attrgetter
 from os import PathLike
@@ -34,6 +34,7 @@ from medusa.runner.workers import Workers
 if TYPE_CHECKING:
     from medusa.adapters.repositories.sql.database import Database
     from medusa.adapters.repositories.sql.key import KeyPlace
+    from medusa.adapters.repositories.sql.postgres import PostgresDatabase
 
 
 def settings(source: str | PathLike[str] | Mapping[str, Any], tasks_file: Path | None = None) -> Settings:
@@ -72,9 +73,28 @@ def _database(engine: EngineSettings) -> Database:
         from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
 
         return SqliteDatabase(engine.path)
+    return _postgres(engine.database_url or "")
+
+
+def _postgres(url: str) -> PostgresDatabase:
     with _extra("postgres", "engine.database_url"):
         from medusa.adapters.repositories.sql.postgres import PostgresDatabase
-    return PostgresDatabase(engine.database_url or "")
+    return PostgresDatabase(url)
+
+
+@contextmanager
+def sole_on_database(settings: Settings, who: str) -> Iterator[tuple[str, str] | None]:
+    """Be the only daemon on a shared database while this is open; if another one is: its name, and the database's.
+
+    Tasks in a file need nothing of it. Raises ConfigError when the database cannot be used.
+    """
+    url = settings.engine.database_url
+    if url is None:
+        yield None
+        return
+    with closing(_postgres(url)) as database:
+        other = database.sole(who)
+        yield None if other is None else (other, database.name)
 
 
 def _key(engine: EngineSettings) -> KeyPlace:

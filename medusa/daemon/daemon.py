@@ -20,7 +20,7 @@ from medusa.config import Settings
 from medusa.core import MedusaCore
 from medusa.daemon import journal, logs, places
 from medusa.daemon.call_log import CallLog
-from medusa.daemon.claim import Claim
+from medusa.daemon.claim import claimed
 from medusa.daemon.follower import Told
 from medusa.daemon.gate import Gate
 from medusa.daemon.listening import listen
@@ -55,16 +55,13 @@ class Daemon:
     async def run(self) -> None:
         """Until a signal ends it. Raises ConfigError, InUse or CannotListen when it cannot begin."""
         logs.configure(self._settings.daemon.log)
-        claim = Claim(self._tasks_file)
-        try:
+        with claimed(self._settings, self._place):
             self._core = await asyncio.to_thread(self._opened, self._settings)
             try:
                 await self._serve()
             finally:
                 await asyncio.to_thread(self._core.close, 0.0)
                 await asyncio.to_thread(self._closing.close)
-        finally:
-            claim.close()
 
     async def _serve(self) -> None:
         daemon = self._settings.daemon
@@ -109,7 +106,7 @@ class Daemon:
     def _can_work(self) -> bool:
         try:
             self._core.counts()
-            return shutil.disk_usage(self._tasks_file.parent).free >= LEAST_FREE
+            return shutil.disk_usage(self._place.parent).free >= LEAST_FREE
         except (MedusaError, OSError):
             return False
 
@@ -131,6 +128,11 @@ class Daemon:
     @property
     def _tasks_file(self) -> Path:
         return self._settings.engine.path or places.tasks_file()
+
+    @property
+    def _place(self) -> Path:
+        """What it keeps on this machine: the tasks or, where those are in a database, the uploads alone."""
+        return self._media_folder if self._settings.engine.database_url else self._tasks_file
 
     @property
     def _media_folder(self) -> Path:

@@ -23,6 +23,9 @@ from medusa.sandbox import Sandbox
 from tests.e2e.daemons import WITHIN_S, client, medusad, socket_of, write_config
 from tests.integration.rehearsal import MIB, large
 from tests.integration.test_on_disk import until_received
+from tests.postgres import server
+
+__all__ = ["server"]
 
 
 @pytest.fixture
@@ -97,6 +100,30 @@ def test_a_second_daemon_on_the_same_tasks_is_refused_naming_the_first(tmp_path:
         assert second.ended() == 3
         assert f"process {first.pid}" in second.log
         assert "tasks.db" in second.log
+
+
+def test_a_second_daemon_on_the_same_database_is_refused_from_any_machine(
+    tmp_path: Path, sandbox: Sandbox, server: str
+) -> None:
+    """The second has a state directory of its own, as on another machine. A killed one's place is free."""
+    config, other = write_config(tmp_path, sandbox), write_config(tmp_path, sandbox, "second.json")
+    for file in (config, other):
+        content = json.loads(file.read_text())
+        content["medusa"]["engine"] = {"database_url": server, "key_file": str(tmp_path / "key")}
+        file.write_text(json.dumps(content))
+    elsewhere = str(tmp_path / "elsewhere")
+    with medusad(config) as first, client(socket_of(tmp_path)):
+        with medusad(other, XDG_STATE_HOME=elsewhere) as second:
+            assert second.ended() == 3
+            assert (
+                f"another medusad (process {first.pid} on {socket.gethostname()}) runs on the PostgreSQL" in second.log
+            )
+        first.signal(signal.SIGKILL)
+        first.ended()
+    with medusad(other, XDG_STATE_HOME=elsewhere) as second, client(socket_of(tmp_path)) as stub:
+        assert last(stub, publish(stub, None, facebook={"message": "Hello"})).state == pb.TASK_STATE_COMPLETED
+        second.signal(signal.SIGTERM)
+        assert second.ended() == 0
 
 
 def test_an_address_that_another_has_is_refused(tmp_path: Path, sandbox: Sandbox) -> None:

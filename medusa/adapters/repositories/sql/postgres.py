@@ -99,7 +99,7 @@ class PostgresDatabase:
                 self._session.close()
                 raise
         except psycopg.Error as error:
-            raise self._unusable(" ".join(self._address.masked(str(error)).split())) from None
+            raise self._failed(error) from None
 
     def connect(self) -> PostgresConnection:
         """A new one is asked for after a break: then the session may be gone as well, and is made anew."""
@@ -111,6 +111,16 @@ class PostgresDatabase:
 
     def lives(self, holder: int) -> bool:
         return self._session.lives(holder)
+
+    def sole(self, who: str) -> str | None:
+        """Keep others that ask for this off until `close`; who is it already, or None. `who`: of 63 bytes at most.
+
+        Raises ConfigError when the server cannot be asked.
+        """
+        try:
+            return self._session.sole(who)
+        except psycopg.Error as error:
+            raise self._failed(error) from None
 
     def close(self) -> None:
         self._session.close()
@@ -128,6 +138,9 @@ class PostgresDatabase:
                 connection.commit()
             finally:
                 connection.rollback()
+
+    def _failed(self, error: psycopg.Error) -> ConfigError:
+        return self._unusable(" ".join(self._address.masked(str(error)).split()))
 
     def _unusable(self, why: str) -> ConfigError:
         return ConfigError([Problem("medusa.engine.database_url", f"{self.name} cannot be used: {why}")])

@@ -9,11 +9,16 @@ import psycopg
 
 from medusa.adapters.repositories.sql.address import Address
 
-_LIVES = (
-    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+_HOLDING = (
+    "SELECT (SELECT application_name FROM pg_stat_activity AS session WHERE session.pid = pg_locks.pid)"
+    " FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND classid = (hashtext(%s)::bigint & 4294967295)::oid AND objid = %s::oid AND objsubid = 2"
 )
+"""The name of the other session that holds a lock."""
+_TAKE = "SELECT pg_try_advisory_lock(hashtext(%s), %s)"
+_SOLE = 0
+"""No holder has this number."""
 
 
 class Session:
@@ -36,7 +41,18 @@ class Session:
     def lives(self, holder: int) -> bool:
         """Whether another session has claimed this holder."""
         with self._lock:
-            return self._alive().execute(_LIVES, (self._space, holder)).fetchone() is not None
+            return self._alive().execute(_HOLDING, (self._space, holder)).fetchone() is not None
+
+    def sole(self, who: str) -> str | None:
+        """Be the only one that asked for this, for as long as the connection lasts: None, or the name of who is it."""
+        lock = (self._space, _SOLE)
+        with self._lock:
+            connection = self._alive()
+            connection.execute("SELECT set_config('application_name', %s, false)", (who,))
+            if connection.execute(_TAKE, lock).fetchone() == (True,):
+                return None
+            other = connection.execute(_HOLDING, lock).fetchone()
+        return (other and other[0]) or ""
 
     def keep(self) -> None:
         """Make it anew if the server has dropped it. Raises psycopg.Error."""
