@@ -45,7 +45,7 @@ def demo(*, stay: bool) -> int:
             say(f"A sandbox of YouTube, Vimeo and Facebook runs at {sandbox.url}")
             task = _publish(room, config)
             if task.status is not TaskStatus.COMPLETED:
-                tell(task)
+                tell(task, lasting=False)
                 return FAILED
             print(json.dumps(status_reply(task), indent=2), flush=True)
             _look(f"{sandbox.url}/", stay)

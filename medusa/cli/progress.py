@@ -32,6 +32,11 @@ class Line:
         return min(self.done * 100 // self.total, most) if self.total else 0
 
     @property
+    def begun(self) -> bool:
+        """Whether it rests with a part of its bytes sent."""
+        return self.state is StepState.WAITING and self.done > 0
+
+    @property
     def detail(self) -> str:
         """ "12.3/45.6 MB, 3.2 MB/s, 0:10 left", or the note."""
         return self.details[0]
@@ -39,7 +44,7 @@ class Line:
     @property
     def details(self) -> tuple[str, ...]:
         """The detail, then shorter ways to say it."""
-        if self.state is not StepState.RUNNING or not self.total or self.note:
+        if not (self.state is StepState.RUNNING or self.begun) or not self.total or self.note:
             return (self.note,)
         far, percent = amount(self.done, self.total), f"{self.percent} %"
         if self.eta_s is None:
@@ -111,11 +116,13 @@ def change(before: Line | None, after: Line, *, due: bool = False) -> str | None
 
 def standing(task: Task) -> str:
     """What an interrupted or failed task has left behind, for the person who has to go on from there."""
-    groups: dict[str, list[str]] = {"done": [], "interrupted": [], "failed": [], "not started": []}
+    groups: dict[str, list[str]] = {"done": [], "paused": [], "interrupted": [], "failed": [], "not started": []}
     for line in lines(task):
         match line.state:
             case StepState.SUCCEEDED if line.note:
                 groups["done"].append(f"{line.title} ({line.note})")
+            case StepState.WAITING if line.begun:
+                groups["paused"].append(f"{line.title} at {line.percent} %")
             case StepState.STOPPED | StepState.RUNNING:
                 groups["interrupted"].append(line.title + (f" at {line.percent} %" if line.total else ""))
             case StepState.FAILED:

@@ -54,11 +54,11 @@ def publish(
         task_id = core.publish_async(media, list(targets), metadata, idempotency_key=key)
         if not quiet and not as_json:
             say(f"Task {task_id}")
-        return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
+        return to_its_end(core, task_id, as_json=as_json, quiet=quiet, lasting=not in_memory)
 
 
-def to_its_end(core: Medusa, task_id: str, *, as_json: bool, quiet: bool) -> int:
-    """Show how a task goes, print its outcome; the exit status."""
+def to_its_end(core: Medusa, task_id: str, *, as_json: bool, quiet: bool, lasting: bool = True) -> int:
+    """Show how a task goes, print its outcome; the exit status. `lasting`: it outlives this command."""
     try:
         task = follow(core, task_id, view(quiet=quiet, bars_only=as_json))
     except KeyboardInterrupt:
@@ -67,7 +67,7 @@ def to_its_end(core: Medusa, task_id: str, *, as_json: bool, quiet: bool) -> int
     if as_json:
         print(json.dumps({"id": task.id, **status_reply(task)}, indent=2))
     else:
-        tell(task)
+        tell(task, lasting=lasting)
     if task.status is TaskStatus.COMPLETED:
         return COMPLETED
     return INTERRUPTED if task.cancel_asked else FAILED
@@ -92,8 +92,8 @@ def _show(core: Medusa, task_id: str, shown: View) -> None:
             return
 
 
-def tell(task: Task) -> None:
-    """The outcome for a person: results on stdout, all else on stderr."""
+def tell(task: Task, *, lasting: bool) -> None:
+    """The outcome for a person: results on stdout, all else on stderr; how to go on with a task that is `lasting`."""
     for warning in task.warnings:
         say(f"Warning: {warning}")
     if task.status is TaskStatus.COMPLETED:
@@ -101,7 +101,8 @@ def tell(task: Task) -> None:
     elif task.resting:
         say(f"Paused. To go on: medusa unpause {task.id}\n{_standing(task)}")
     else:
-        said = "Interrupted." if task.culprit is None else f"Failed: {status_reply(task)['error']}"
+        interrupted = f"Interrupted.{f' To go on: medusa retry {task.id}' if lasting else ''}"
+        said = interrupted if task.culprit is None else f"Failed: {status_reply(task)['error']}"
         say(f"{said}\n{_standing(task)}")
 
 

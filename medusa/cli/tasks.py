@@ -107,7 +107,7 @@ def resumed(source: Source, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([{"id": task.id, **status_reply(task)} for task in tasks], indent=2))
     else:
-        say(f"{len(left)} tasks gone on with" if left else "Nothing was left unfinished.")
+        say(f"Gone on with: {len(left)}" if left else "Nothing was left unfinished.")
     return max(map(_told, tasks), default=COMPLETED)
 
 

@@ -22,7 +22,17 @@ from medusa.domain.values import Json, Problem
 OWN_KEY: Final = "medusa"
 """The reserved key with Medusa's own settings."""
 _AT_LEAST_ONE: Final = frozenset(
-    {"attempts", "concurrency", "keep_tasks", "message_bytes", "metadata_bytes", "stall_s", "streams", "tasks"}
+    {
+        "attempts",
+        "concurrency",
+        "keep_days",
+        "keep_tasks",
+        "message_bytes",
+        "metadata_bytes",
+        "stall_s",
+        "streams",
+        "tasks",
+    }
 )
 _ASIDE: Final = ("retry", "bandwidth")
 """Keys of Medusa's own block and of every target's whose shape is no dataclass."""
@@ -150,7 +160,7 @@ class _Loading:
     def _judge_numbers(self, path: str, block: Json) -> None:
         """Medusa's own numbers count things or seconds: none is negative, and some of nothing makes no sense.
 
-        A task that has ended is kept at least until the next one ends, or nobody could ask how it went.
+        A task that has ended is kept at least until the next one ends, or for a day, or nobody could ask how it went.
         """
         for name, value in block.items():
             least = 1 if name in _AT_LEAST_ONE else 0

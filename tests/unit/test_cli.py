@@ -313,6 +313,12 @@ def test_how_far_a_task_came() -> None:
     )
 
 
+def test_a_paused_upload_keeps_its_place_in_what_is_told() -> None:
+    paused = task(replace(VIDEO, state=StepState.WAITING, done=3_400_000), POST)
+    assert standing(paused) == "  paused: Uploading to YouTube at 34 %\n  not started: Posting on Facebook"
+    assert [line.detail for line in lines(paused)] == ["3.4/10.0 MB", ""]
+
+
 @pytest.mark.parametrize(
     ("count", "told"),
     [

@@ -284,6 +284,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"medusa": {"concurrency": 0}}, "medusa.concurrency: must be 1 or more"),
     ({"medusa": {"keep_tasks": -1}}, "medusa.keep_tasks: must be 1 or more"),
     ({"medusa": {"keep_tasks": 0}}, "medusa.keep_tasks: must be 1 or more"),
+    ({"medusa": {"engine": {"keep_days": 0}}}, "medusa.engine.keep_days: must be 1 or more"),
     ({"medusa": {"ready": {"at_most_s": -1}}}, "medusa.ready.at_most_s: must be 0 or more"),
     ({"medusa": {"ready": {"wait": 1}}}, "medusa.ready.wait: must be true or false"),
     ({"medusa": {"engine": {"kind": "remote"}}}, "medusa.engine.kind: must be 'local'"),
