@@ -40,6 +40,12 @@ class LimitReached(MedusaError):
 
 _DENIED: Final = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _UNREACHED: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+_HANDSHAKES: Final = {
+    "WRONG_VERSION_NUMBER": "what listens there does not speak TLS",
+    "Hostname Verification": "its certificate is for another name",
+    "Socket closed": "it closes the connection; it may want TLS (tls_ca), or a certificate of yours (tls_cert)",
+}
+"""What gRPC's core says of a connection that did not come about -> what that means."""
 
 
 def error_of(call: Any, address: str, targets: Collection[str] = ()) -> MedusaError:
@@ -59,7 +65,7 @@ def error_of(call: Any, address: str, targets: Collection[str] = ()) -> MedusaEr
     if code in _DENIED:
         return AccessDenied(said)
     if code in _UNREACHED and status is None:
-        return DaemonUnreachable(f"no daemon answers at {address}: {said.removesuffix(': OK').rpartition(': ')[2]}")
+        return DaemonUnreachable(f"no daemon answers at {address}: {_why(said)}")
     return DaemonUnreachable(said) if code in _UNREACHED else MedusaError(f"the daemon at {address}: {said}")
 
 
@@ -72,6 +78,12 @@ def retry_after_s(call: Any) -> float | None:
 def answered(call: Any) -> bool:
     """Whether it was the daemon that said this, and not the line."""
     return _status(call) is not None
+
+
+def _why(said: str) -> str:
+    """What kept a call from the daemon, without the words around it."""
+    meant = (says for words, says in _HANDSHAKES.items() if said.startswith("failed to connect") and words in said)
+    return next(meant, said.removesuffix(": OK").rpartition(": ")[2])
 
 
 def _status(call: Any) -> status_pb2.Status | None:

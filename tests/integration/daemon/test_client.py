@@ -227,6 +227,30 @@ def test_with_a_token_over_tls(core: MedusaCore, authority: tuple[Path, TlsSetti
         assert asyncio.run(program())
 
 
+@pytest.mark.parametrize(
+    ("served", "trusts", "says"),
+    [
+        (None, True, "does not speak TLS"),
+        ("localhost", False, "may want TLS"),
+        ("another.example", True, "its certificate is for another name"),
+    ],
+)
+def test_a_handshake_that_fails_is_explained(
+    core: MedusaCore, tmp_path: Path, served: str | None, trusts: bool, says: str
+) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert(served or "localhost")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "own.pem"))
+    tls = TlsSettings(tmp_path / "own.pem", tmp_path / "own.pem") if served else None
+    with (
+        Serving(core, "127.0.0.1:0", DaemonSettings(tls=tls)) as serving,
+        MedusaClient(serving.address, tls_ca=tmp_path / "ca.pem" if trusts else None) as client,
+        pytest.raises(DaemonUnreachable, match=says),
+    ):
+        client.list_tasks()
+
+
 def test_whoever_has_too_much_open_is_told_when_there_may_be_room(core: MedusaCore, platform: FakePlatform) -> None:
     held = platform.hold("post.create")
     bounds = BoundSettings(streams=1)
