@@ -101,7 +101,9 @@ def tell(task: Task, *, lasting: bool) -> None:
     elif task.resting:
         say(f"Paused. To go on: medusa unpause {task.id}\n{_standing(task)}")
     else:
-        interrupted = f"Interrupted.{f' To go on: medusa retry {task.id}' if lasting else ''}"
+        interrupted = (
+            f"Interrupted.{f' To try again, uploads from their start: medusa retry {task.id}' if lasting else ''}"
+        )
         said = interrupted if task.culprit is None else f"Failed: {status_reply(task)['error']}"
         say(f"{said}\n{_standing(task)}")
 

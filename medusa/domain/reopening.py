@@ -55,8 +55,9 @@ def _again(step: Step) -> Step:
     waiting = replace(
         step, state=StepState.WAITING, failure=None, trouble=Trouble(), reopened=False, note="", ended_at=None
     )
-    lost = step.checkpoint is not None and not step.checkpoint.cursor  # its session's life was over
-    return replace(waiting, checkpoint=None, done=0) if lost else waiting
+    if step.checkpoint and step.checkpoint.cursor:
+        return waiting
+    return replace(waiting, checkpoint=None, done=0)  # its session's life was over, or it was cancelled
 
 
 def _posted(step: Step, found: str, url: Callable[[str, str], str | None]) -> Step:

@@ -390,7 +390,7 @@ def test_ctrl_c_stops_cleanly_and_says_what_is_left(config: Path, sandbox: Sandb
     assert (process.returncode, out) == (130, "")
     assert "Stopping..." in told
     assert re.search(
-        r"Interrupted\. To go on: medusa retry \w+\nHow far it came:\n"
+        r"Interrupted\. To try again, uploads from their start: medusa retry \w+\nHow far it came:\n"
         r"  done: Uploading to Vimeo \(https://vimeo\.com/\d+\)\n"
         r"  interrupted: Uploading to YouTube at \d+ %\n"
         r"  not started: Waiting for YouTube, Posting on Facebook\n$",

@@ -306,7 +306,7 @@ def test_who_found_the_post_says_so(unknown_post: tuple[MedusaCore, str], sandbo
     core.resolve(task_id, posted="1_2")
     assert core.wait(task_id, WITHIN_S) == {"status": "completed", "results": {"facebook_post_id": "1_2"}}
     assert operations(sandbox, "facebook").count("feed.create") == 1
-    with pytest.raises(TaskConflict, match="no steps whose outcome is unknown"):
+    with pytest.raises(TaskConflict, match="no step whose outcome is unknown"):
         core.resolve(task_id, posted="1_2")
 
 

@@ -23,7 +23,7 @@ def test_what_succeeded_stays_and_an_upload_keeps_its_place() -> None:
     task = a_task(succeed(video(YOUTUBE), WATCH), stopped, fail(post(FACEBOOK)))
     again = retried(task)
     assert [step.state for step in again.steps] == [StepState.SUCCEEDED, StepState.WAITING, StepState.WAITING]
-    assert again.steps[1].checkpoint == HALFWAY
+    assert (again.steps[1].checkpoint, again.steps[1].done) == (HALFWAY, 500)
     assert again.steps[2].failure is None
     assert again.status is TaskStatus.IN_PROGRESS
 
@@ -31,6 +31,11 @@ def test_what_succeeded_stays_and_an_upload_keeps_its_place() -> None:
 def test_a_cancelled_task_can_be_retried() -> None:
     task = a_task(pipeline.skipped(video(YOUTUBE), NOW), cancel_asked=True)
     assert retried(task).status is TaskStatus.PENDING
+
+
+def test_a_cancelled_upload_is_shown_from_the_start_where_it_begins() -> None:
+    stopped = pipeline.stopped(replace(run(video(VIMEO)), done=500, total=1000), NOW)
+    assert retried(a_task(stopped, cancel_asked=True)).steps[0].done == 0
 
 
 def test_a_task_that_failed_while_it_was_to_rest_goes_on() -> None:
