@@ -77,7 +77,7 @@ def _database(engine: EngineSettings) -> Database:
 
 
 def _postgres(url: str) -> PostgresDatabase:
-    with _extra("postgres", "engine.database_url"):
+    with optional("postgres", "engine.database_url"):
         from medusa.adapters.repositories.sql.postgres import PostgresDatabase
     return PostgresDatabase(url)
 
@@ -99,7 +99,7 @@ def sole_on_database(settings: Settings, who: str) -> Iterator[tuple[str, str] |
 
 def _key(engine: EngineSettings) -> KeyPlace:
     if engine.key == "keyring":
-        with _extra("keyring", "engine.key"):
+        with optional("keyring", "engine.key"):
             from medusa.adapters.repositories.sql.key_ring import KeyRing
         return KeyRing(str(engine.path or "postgresql"))
     from medusa.adapters.repositories.sql.key_file import KeyFile
@@ -112,7 +112,7 @@ def _key(engine: EngineSettings) -> KeyPlace:
 
 
 @contextmanager
-def _extra(name: str, setting: str) -> Iterator[None]:
+def optional(name: str, setting: str) -> Iterator[None]:
     """What is imported within needs an extra. Raises ConfigError when it is not installed."""
     try:
         yield
@@ -125,7 +125,7 @@ def _http(settings: Settings) -> Http:
     timeouts = Timeouts(stall_s=settings.stall_s)
     if not settings.daemon.traces:
         return Http(timeouts)
-    with _extra("otel", "daemon.traces"):
+    with optional("otel", "daemon.traces"):
         from medusa.adapters.http.traced import TracedHttp
     return TracedHttp(timeouts)
 

@@ -97,7 +97,8 @@ class Daemon:
 
     def _witnesses(self) -> Iterator[aio.ServerInterceptor]:
         if self._settings.daemon.traces:
-            from medusa.daemon import tracing
+            with container.optional("otel", "daemon.traces"):
+                from medusa.daemon import tracing
 
             self._closing.callback(tracing.configure().shutdown)
             yield tracing.TraceInterceptor()

@@ -81,6 +81,19 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         assert refused(tmp_path, listen=[address]) == (CANNOT_LISTEN, f"medusad: {address}: address already in use\n")
 
 
+def test_traces_without_what_sends_them_say_what_to_install(tmp_path: Path) -> None:
+    """Their API is there all the same, since others bring it along."""
+    config = tmp_path / "medusa_config.json"
+    daemon = {"traces": True, "listen": [f"unix:{tmp_path}/m.sock"]}
+    config.write_text(json.dumps({"medusa": {"engine": {"path": "tasks.db"}, "daemon": daemon}}))
+    script = "import sys; sys.modules['opentelemetry.exporter'] = None; from medusa.daemon.app import main; main()"
+    command = [sys.executable, "-c", script, "--config", str(config)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (BAD_CONFIG, 1), ended.stderr
+    assert ended.stderr.startswith("medusad: medusa.daemon.traces: needs opentelemetry")
+    assert "pip install 'medusa-media[otel]'" in ended.stderr
+
+
 # ---------------------------------------------------------------- medusad token new
 
 
