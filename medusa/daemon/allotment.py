@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from medusa.daemon.errors import exhausted
@@ -40,10 +41,14 @@ class Allotment:
                 raise exhausted(f"{caller} has {self.most} unfinished tasks", RETRY_S)
             self._beginning[caller] += 1
         try:
-            yield self._begun[caller].add
+            yield partial(self._note, caller)
         finally:
             with self._lock:
                 self._beginning[caller] -= 1
+
+    def _note(self, caller: str, task_id: str) -> None:
+        with self._lock:
+            self._begun[caller].add(task_id)
 
     def _load(self) -> None:
         if self._unfinished:
