@@ -99,6 +99,7 @@ class MedusaCore:
         `caller` is kept with the task: who asks, where several do.
         """
         self._engine.check_usable()
+        _check_key(idempotency_key)
         task = self._plan(media_file, platforms, metadata, retry, on_failure)
         task = replace(task, request=replace(task.request, caller=caller))
         kept = self._repository.create(task, idempotency_key, _fingerprint(task.request))
@@ -491,6 +492,12 @@ class MedusaCore:
             for step in ended.steps
             if step.state is StepState.FAILED
         )
+
+
+def _check_key(given: object) -> None:
+    """Raises InvalidRequest for one that is no text, or empty, as from a variable that was not set."""
+    if given is not None and (not isinstance(given, str) or not given):
+        raise InvalidRequest([Problem("idempotency_key", "must be text, and not empty")])
 
 
 def _fingerprint(request: PublishRequest) -> str:

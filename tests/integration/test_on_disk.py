@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from medusa import ConfigError, MedusaCore, TaskConflict, TaskNotFound, TaskStatus
+from medusa import ConfigError, InvalidRequest, MedusaCore, TaskConflict, TaskNotFound, TaskStatus
 from medusa.adapters.platforms.fake.server import FakePlatform
 from medusa.domain.task import Task
 from medusa.sandbox import Sandbox
@@ -325,6 +325,14 @@ def test_who_found_that_there_is_no_post_has_it_sent_once_more(opened: OpenCore,
 
 def on_file(core_of: CoreOf, tmp_path: Path) -> MedusaCore:
     return core_of(engine={"path": str(tmp_path / "tasks.db")})
+
+
+@pytest.mark.parametrize("key", ["", 5])
+def test_a_key_that_is_no_text_is_refused(core_of: CoreOf, key: Any) -> None:
+    core = core_of()
+    with pytest.raises(InvalidRequest, match="idempotency_key: must be text, and not empty"):
+        core.publish_async(platforms=["facebook"], metadata={"facebook": {"message": "m"}}, idempotency_key=key)
+    assert core.list_tasks() == ()
 
 
 def test_a_key_gives_the_same_task_also_after_a_restart(
