@@ -16,6 +16,8 @@ from grpc import aio
 from medusa.daemon.errors import CannotListen, InUse
 
 OWNER_ONLY: Final = 0o177
+UNMAPPED: Final = 65534
+"""The owner of the system's folders as a container or a sandboxed unit sees them."""
 LONGEST_PATH: Final = 107
 """Bytes of a Unix socket's path that the kernel takes."""
 
@@ -41,11 +43,21 @@ def _listen_unix(server: aio.Server, path: Path) -> None:
     _check_free(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_folders(path)
         with _mask(OWNER_ONLY):
             server.add_insecure_port(f"unix:{path}")
         path.chmod(0o600)
     except (RuntimeError, OSError) as error:
         raise CannotListen(f"unix:{path}: {_why(error) or _trial(socket.AF_UNIX, str(path))}") from None
+
+
+def _check_folders(path: Path) -> None:
+    """Who may write to a folder above it could put another socket there, and would be told what is for us."""
+    for folder in path.resolve().parents:
+        found = folder.stat()
+        others = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
+        if others or found.st_uid not in (0, os.geteuid(), UNMAPPED):
+            raise CannotListen(f"unix:{path}: others may replace what is in {folder}: choose a folder of your own")
 
 
 def _check_free(path: Path) -> None:
