@@ -43,7 +43,7 @@ def _listen_unix(server: aio.Server, path: Path) -> None:
     _check_free(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_folders(path)
+        check_folders(path)
         with _mask(OWNER_ONLY):
             server.add_insecure_port(f"unix:{path}")
         path.chmod(0o600)
@@ -51,8 +51,8 @@ def _listen_unix(server: aio.Server, path: Path) -> None:
         raise CannotListen(f"unix:{path}: {_why(error) or _trial(socket.AF_UNIX, str(path))}") from None
 
 
-def _check_folders(path: Path) -> None:
-    """Who may write to a folder above it could put another socket there, and would be told what is for us."""
+def check_folders(path: Path) -> None:
+    """Raises CannotListen where others may write: they could put a socket of theirs there, and be told what is ours."""
     for folder in path.resolve().parents:
         found = folder.stat()
         others = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
