@@ -111,7 +111,7 @@ def _begun(medusa: MedusaCore, order: Order) -> str:
             medusa.resume()
         return task.id
     media = Path(order.media) if order.media else None
-    return medusa.publish_async(media, list(order.asked), order.asked, idempotency_key=order.key)
+    return medusa.publish_async(media, list(order.asked), order.asked, idempotency_key=order.key or None)
 
 
 def _be_quick(order: Order) -> None:
