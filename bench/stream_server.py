@@ -13,6 +13,7 @@ from typing import Any
 from grpc import aio
 
 from medusa.config import BoundSettings, DaemonSettings, MediaSettings
+from medusa.container import Container
 from medusa.core import MedusaCore
 from medusa.daemon.convert import task_message
 from medusa.daemon.gate import Gate
@@ -27,6 +28,9 @@ from medusa.domain.values import StepSpec
 TARGET = Target("youtube", "youtube", "YouTube")
 NAMES = ("preflight", "video", "thumbnail", "ready")
 BOUNDS = BoundSettings(streams=100_000)
+
+PROGRESS_EVERY_S = 1.0
+"""An upload's watchers are told so often; the product does it twice as often."""
 
 
 def a_task() -> Task:
@@ -73,6 +77,7 @@ async def serve_bare(address: str) -> None:
 
 async def serve_medusa(address: str, folder: Path, targets: Mapping[str, Any]) -> None:
     sys.setswitchinterval(SWITCH_S)
+    Container.ports.add_kwargs(progress_every_s=PROGRESS_EVERY_S)
     core = MedusaCore(config={**targets, "medusa": {"engine": {"path": str(folder / "tasks.db")}}})
     repository = core._repository
     repository.create(a_task())

@@ -1,6 +1,6 @@
 """An upload by a daemon, with 1,000 watchers of it and with none.
 
-They are told of it about twice a second. What telling them costs is measured on its own, over as many messages, and
+They are told of it once a second. What telling them costs is measured on its own, over as many messages, and
 taken off the daemon's CPU: the rest is the upload's.
 """
 
@@ -28,7 +28,7 @@ from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.daemon.pb.medusa_pb2_grpc import MedusaServiceStub
 
 WATCHERS = 1000
-BYTES = 4 * 2**30
+BYTES = 12 * 2**30
 ASKED = {"youtube": {"title": "Bench", "wait_until_processed": False}}
 
 
