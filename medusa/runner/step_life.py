@@ -76,10 +76,6 @@ class StepLife:
         """
         await kept(self._put(step, announce))
 
-    def change_soon(self, step: Step) -> None:
-        """`change` without waiting, before what only looks: the next change tells what keeps it from being saved."""
-        self._put(step, announce=True)
-
     def amend(self, step: Step) -> None:
         """Change the step by what is saved with its next change, which comes before anything else is done."""
         self.step = step
