@@ -588,3 +588,26 @@ def test_a_bug_in_one_change_spoils_nobody_elses(opened: Open) -> None:
         repository.create(replace(a_task("a"), request=replace(a_task("a").request, metadata={"x": {1, 2}})))
     assert repository.recent() == ()
     repository.create(a_task("a"))
+
+
+@pytest.mark.parametrize("wrong", [sqlite3.IntegrityError, sqlite3.ProgrammingError])
+def test_a_wrong_statement_is_no_trouble_of_the_storage(
+    small: tuple[Small, SqlRepository], monkeypatch: pytest.MonkeyPatch, wrong: type[sqlite3.Error]
+) -> None:
+    """Which is over some time: whoever waits for that would wait for ever."""
+    _, repository = small
+
+    def refuse(*_: object) -> None:
+        raise wrong("it will never do")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteConnection, "run", refuse)
+        with pytest.raises(wrong, match="it will never do"):
+            repository.create(a_task("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteConnection, "rows", refuse)
+        patch.setattr(SqliteConnection, "row", refuse)
+        with pytest.raises(wrong, match="it will never do"):
+            repository.recent()
+    repository.create(a_task("a"))
+    assert ids(repository.recent()) == ["a"]

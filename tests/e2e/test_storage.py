@@ -29,15 +29,16 @@ LINES = range(1, 40, 1 if SOAK else 4)
 
 
 class Warned(logging.Handler):
-    """Knows when the engine has said so often that a task has to wait."""
+    """Knows when the engine has said so often what it says of a task that has to wait, or `words`."""
 
-    def __init__(self, times: int) -> None:
+    def __init__(self, times: int, words: str = "has to wait") -> None:
         super().__init__(logging.WARNING)
+        self._words = words
         self.enough = threading.Event()
         self._left = times
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._left -= "has to wait" in record.getMessage()
+        self._left -= self._words in record.getMessage()
         if self._left <= 0:
             self.enough.set()
 
@@ -148,3 +149,27 @@ def test_a_file_that_another_program_locks(
         either(warned.enough, core, task_id)
     other.close()
     assert_published_once(stage, core.wait(task_id, WITHIN_S))
+
+
+def test_a_wrong_statement_is_not_tried_for_ever(
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The task is left, and the log says why; a program without the bug goes on with it."""
+
+    def break_rules(_: SqliteConnection | None) -> None:
+        raise sqlite3.IntegrityError("NOT NULL constraint failed")
+
+    core, left = core_on(), Warned(1, "it is left where it stands")
+    logging.getLogger("medusa.engine").addHandler(left)
+    try:
+        with monkeypatch.context() as patch:
+            strikes = Passing(lambda at: at.kind == "line" and at.number >= 8 and at.side == "before", break_rules)
+            strikes.watch(patch.setattr)
+            task_id = begun(core, tmp_path)
+            assert left.enough.wait(WITHIN_S)
+        core.close(0.0)
+    finally:
+        logging.getLogger("medusa.engine").removeHandler(left)
+    assert "has to wait" not in caplog.text
+    assert "NOT NULL constraint failed" in caplog.text
+    assert_published_once(stage, core_on().wait(task_id, WITHIN_S))

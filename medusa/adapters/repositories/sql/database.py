@@ -54,6 +54,8 @@ class Database(Protocol):
     """Whether processes of other machines may use it as well."""
     errors: tuple[type[Exception], ...]
     """What its connections raise."""
+    bugs: tuple[type[Exception], ...]
+    """Those of them that say that a statement is wrong: no later try of it does better."""
 
     def connect(self) -> Connection: ...
 

@@ -75,6 +75,12 @@ class PostgresDatabase:
     """Database on a PostgreSQL server. A holder lives as long as its process's session does."""
 
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
+    bugs: tuple[type[Exception], ...] = (
+        psycopg.IntegrityError,
+        psycopg.ProgrammingError,
+        psycopg.DataError,
+        psycopg.NotSupportedError,
+    )
     shared = True
 
     def __init__(self, url: str, schema: str = "medusa", patience_s: float = 10.0) -> None:

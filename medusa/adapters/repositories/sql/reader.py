@@ -52,7 +52,9 @@ class Reader:
         self._give_back(connection)
         return found
 
-    def _failed(self, error: Exception) -> StorageFailed:
+    def _failed(self, error: Exception) -> Exception:
+        if isinstance(error, self._database.bugs):
+            return error
         return StorageFailed(f"{self._database.name} cannot be read: {error}")
 
     def close(self) -> None:

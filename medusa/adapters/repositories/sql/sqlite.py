@@ -66,6 +66,12 @@ class SqliteDatabase:
     """Database in one file, mode 0600, and a lock file beside it."""
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    bugs: tuple[type[Exception], ...] = (
+        sqlite3.IntegrityError,
+        sqlite3.ProgrammingError,
+        sqlite3.DataError,
+        sqlite3.NotSupportedError,
+    )
     shared = False
 
     def __init__(self, path: Path, patience_s: float = 10.0) -> None:

@@ -97,11 +97,13 @@ class Writer:
 
     def close(self, last: Work[object]) -> None:
         """Write what was asked for, and `last` if that still can be, then end."""
-        with suppress(MedusaError):
-            self.write(last)
-        with self._lock:
-            self._stop()
-        self._thread.join()
+        try:
+            with suppress(MedusaError):
+                self.write(last)
+        finally:
+            with self._lock:
+                self._stop()
+            self._thread.join()
 
 
 def _serve(database: Database, changes: SimpleQueue[_Change | None], undone: Callable[[], None]) -> None:
@@ -185,5 +187,5 @@ def _carry_out(connection: Connection, group: list[_Change], database: Database,
 def _refuse(group: list[_Change], database: Database, error: Exception) -> None:
     for change in group:
         if not change.done.done():
-            told = isinstance(error, database.errors)
+            told = isinstance(error, database.errors) and not isinstance(error, database.bugs)
             change.done.set_exception(StorageFailed(f"{database.name} cannot be written: {error}") if told else error)
