@@ -18,7 +18,7 @@ test: $(VENV)/.dev  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.dev  ## the long forms of the tests that strike real processes: 500 kills, true waits (15 minutes); SECONDS=3600 watches that long
-	@MEDUSA_SOAK=1 MEDUSA_SECONDS=$(or $(SECONDS),0) $(BIN)/pytest -n 2 --dist loadfile --capture=no -rA tests/e2e tests/integration/daemon/test_fuzz.py $(PYTEST_ARGS)
+	@MEDUSA_SOAK=1 MEDUSA_SECONDS=$(or $(SECONDS),0) $(BIN)/pytest -n 2 --dist loadfile -rA tests/e2e tests/integration/daemon/test_fuzz.py $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## lint, types, import rules, generated files
 	@$(BIN)/ruff check .

@@ -12,8 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
-import pytest
-
 from tests.e2e.killing import Bench, Kill, Outcome, kills
 from tests.e2e.talk import MIB, ONCE
 from tests.support import SOAK
@@ -62,14 +60,13 @@ def wrong(outcome: Outcome) -> str:
     return ""
 
 
-def test_a_task_survives_being_killed_at_any_instant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_task_survives_being_killed_at_any_instant(tmp_path: Path) -> None:
     whole, outcomes = all_of(tmp_path, KILLS)
     assert wrong(whole) == ""
     died = [outcome for outcome in outcomes if outcome.deaths]
     again = [outcome.sent_again / outcome.deaths / MIB for outcome in died]
     settled = Counter(target for outcome in outcomes for target in outcome.settled)
-    with capsys.disabled():
-        print(f"\n{sum(outcome.deaths for outcome in died)} kills of {KILLS} tasks; nobody can tell: {dict(settled)};")
-        print(f"sent again per kill: {sum(again) / len(again):.2f} MiB on average, {max(again):.2f} MiB at most")
+    print(f"{sum(outcome.deaths for outcome in died)} kills of {KILLS} tasks; nobody can tell: {dict(settled)};")
+    print(f"sent again per kill: {sum(again) / len(again):.2f} MiB on average, {max(again):.2f} MiB at most")
     assert [f"{one.kill}: {said}" for one in outcomes if (said := wrong(one))] == []
     assert len(died) >= KILLS * 3 // 4, "too few of the processes were alive when they were to be killed"
