@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import trustme
+from OpenSSL import crypto
 
 from medusa.adapters.http import Http, Request, Timeouts
 from medusa.adapters.http import line as lines
-from medusa.adapters.http.tls import Tls
-from medusa.adapters.http.trust import tls_context
+from medusa.adapters.http.trust import certificates, tls_context
+from medusa.adapters.http.watch import Watch
 from medusa.domain.failures import PlatformError
 from tests.contract.raw_server import WITHIN_S, Line, RawServer, serving
 from tests.contract.test_http import Zeros, _bare_environment, answers, authority, bundle, call, certified
@@ -122,7 +123,7 @@ def test_no_more_connections_are_kept_than_allowed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(lines, "KEPT_IDLE", 1)
     kept, origin = lines.Lines(), lines.Origin("127.0.0.1", 80, None)
     pairs = [socket.socketpair() for _ in range(2)]
-    first, second = (lines.Line(ours, lines.Plain()) for ours, _ in pairs)
+    first, second = (lines.Line(ours, lines.Plain(ours)) for ours, _ in pairs)
     kept.give(origin, first)
     kept.give(origin, second)
     assert first.sock.fileno() == -1
@@ -132,29 +133,38 @@ def test_no_more_connections_are_kept_than_allowed(monkeypatch: pytest.MonkeyPat
         sock.close()
 
 
-def test_all_records_of_a_block_are_sealed_at_once(authority: trustme.CA) -> None:
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
-    ours = Tls(trusting, "localhost")
-    to_peer, from_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
-    peer = certified(authority).wrap_bio(to_peer, from_peer, server_side=True)
-    arrived, done = None, False
-    while not done:
-        done = ours.shaken(arrived)
-        to_peer.write(ours.pending())
-        try:
-            peer.do_handshake()
-        except ssl.SSLWantReadError:
-            assert not done
-        arrived = from_peer.read()
-    block = bytes(range(256)) * 4096
-    sealed = ours.seal(block)
-    assert sealed.count(b"\x17\x03\x03\x40\x11") == len(block) / 16384  # heads of full records
-    to_peer.write(sealed)
-    assert b"".join(peer.read(16384) for _ in range(64)) == block
+def test_a_whole_block_goes_out_by_one_call(http: Http, tls: ssl.SSLContext | None) -> None:
+    """Python's own ssl would stop after each record of 16 KiB."""
+    block = bytes(range(256)) * 256
+
+    def script(server: RawServer, line: Line) -> None:
+        server.heads.append(str(line.swallow(len(block))))
+        line.say("thanks")
+        line.until_the_client_goes()
+
+    with serving(script, tls=tls) as server:
+        origin = lines.Origin("127.0.0.1", server.port, certificates() if tls else None)
+        ours = lines.connect(origin, Timeouts(connect_s=WITHIN_S), Watch(call()))
+        assert ours.send(memoryview(block)) == len(block)
+        said = b""
+        while not said:
+            assert ours.sees(lines.READABLE, WITHIN_S)
+            said = ours.receive()
+        ours.close()
+    assert (said, server.heads) == (b"thanks", [str(len(block))])
 
 
 def test_a_context_is_made_once_for_a_bundle(authority: trustme.CA, tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     assert tls_context(str(tmp_path / "ca.pem")) is tls_context(str(tmp_path / "ca.pem"))
-    assert tls_context(str(tmp_path)).verify_mode is ssl.CERT_REQUIRED  # a folder of them will do as well
+
+
+def test_certificates_may_be_in_a_folder(
+    http: Http, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem = authority.cert_pem.bytes()
+    name = crypto.load_certificate(crypto.FILETYPE_PEM, pem).subject_name_hash()
+    (tmp_path / f"{name:08x}.0").write_bytes(pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
+    with serving(answers("safe"), tls=certified(authority)) as server:
+        assert http.exchange(call(), Request("GET", server.url)).body == b"safe"

@@ -9,13 +9,13 @@ from urllib.parse import quote, urlsplit
 
 import h11
 
-from medusa.adapters.http.cores import CORES
-from medusa.adapters.http.line import READABLE, WRITABLE, Line
+from medusa.adapters.http.line import Line
 from medusa.adapters.http.message import REPLY_LIMIT, STANDARD_HEADERS, Reply, Request, Timeouts, blocks
+from medusa.adapters.http.plain import READABLE, WRITABLE
 from medusa.adapters.http.watch import Watch
 
-SEALED_AT_ONCE = 128 * 1024
-"""Bytes given to the socket by one call: below this, the calls show; above, the copies leave the CPU's cache."""
+SENT_AT_ONCE = 128 * 1024
+"""Bytes given to the connection by one call: with fewer, the calls show; with more, progress comes in lumps."""
 _HEAD_LIMIT = 128 * 1024
 """Bytes of a reply's head."""
 _IN_ADDRESSES = "!#$%&'()*+,/:;=?@[]~"
@@ -67,7 +67,7 @@ class Conversation:
         return mine is theirs is h11.DONE and not self._http.trailing_data[0] and not self._line.ended
 
     def _send(self, request: Request, opening: h11.Request) -> None:
-        if not self._push(self._line.seal(self._http.send(opening) or b""), 0):
+        if not self._put(memoryview(self._http.send(opening) or b"")):
             return
         sent = 0
         for block in blocks(request.body):
@@ -79,36 +79,24 @@ class Conversation:
         self._http.send(h11.EndOfMessage())
 
     def _put(self, block: memoryview) -> bool:
-        """Seal and send all of it. False when the peer has refused meanwhile, and the rest is not wanted."""
-        while block:
-            with CORES:
-                block, rest = self._offer(block)
-            if not self._push(rest, len(block)):
-                return False
-        return True
-
-    def _offer(self, block: memoryview) -> tuple[memoryview, memoryview]:
-        """Seal and send until the socket is full: what is left of the block, and what is sealed but not taken."""
-        rest = block[:0]
-        while block and not rest:
-            rest = self._line.seal(block[:SEALED_AT_ONCE])
-            block = block[SEALED_AT_ONCE:]
-            rest = rest[self._line.send(rest) :]
-        return block, rest
-
-    def _push(self, rest: memoryview, behind: int) -> bool:
-        """Send all of it, which `behind` bytes are to follow, and listen. False when the peer has refused."""
+        """Send all of it, and listen. False when the peer has refused meanwhile, and the rest is not wanted."""
         while True:
-            rest = rest[self._line.send(rest) :] if rest else rest
-            self._watch.in_hand = len(rest) + behind
+            block = self._offer(block)
+            self._watch.in_hand = len(block)
             listening = READABLE if self._response is None else 0
-            seen = self._line.sees(listening | WRITABLE if rest else listening, self._timeouts.stall_s if rest else 0)
-            if rest and not seen:
+            seen = self._line.sees(listening | WRITABLE if block else listening, self._timeouts.stall_s if block else 0)
+            if block and not seen:
                 raise TimeoutError
             if seen & listening and self._refused():
                 return False
-            if not rest:
+            if not block:
                 return True
+
+    def _offer(self, block: memoryview) -> memoryview:
+        """What the socket, now full, has not taken of it."""
+        while block and (taken := self._line.send(block[:SENT_AT_ONCE])):
+            block = block[taken:]
+        return block
 
     def _refused(self) -> bool:
         self._hear()

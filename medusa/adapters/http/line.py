@@ -7,20 +7,22 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa.adapters.http.message import Timeouts
-from medusa.adapters.http.tls import Plain, Tls
+from medusa.adapters.http.plain import READABLE, Plain
 from medusa.adapters.http.trust import tls_context
 from medusa.adapters.http.watch import Watch, dial
 
-READABLE, WRITABLE = select.POLLIN, select.POLLOUT
+if TYPE_CHECKING:
+    from OpenSSL import SSL
+
+    from medusa.adapters.http.tls import Tls
+
 KEPT_S = 110.0
 """A connection that was idle for longer is not used again: routers forget it, often without a word."""
 KEPT_IDLE = 32
 """Idle connections kept for one origin."""
-_ROOM = 64 * 1024
 
 
 class Origin(NamedTuple):
@@ -35,56 +37,24 @@ class Origin(NamedTuple):
 class Line:
     """A connected socket that never blocks: `sees` is what waits."""
 
-    def __init__(self, sock: socket.socket, cipher: Plain | Tls) -> None:
-        sock.setblocking(False)
+    def __init__(self, sock: socket.socket, channel: Plain | Tls) -> None:
         self.sock = sock
-        self._cipher = cipher
+        self._channel = channel
         self._poller = select.poll()
         self._poller.register(sock, READABLE)
         self.idle_since = 0.0
+        self.send, self.receive = channel.send, channel.receive
 
     @property
     def ended(self) -> bool:
         """The peer says no more."""
-        return self._cipher.ended
-
-    def seal(self, block: bytes | memoryview) -> memoryview:
-        """`block` as it goes over the line."""
-        return memoryview(self._cipher.seal(block))
-
-    def send(self, sealed: memoryview) -> int:
-        """How many of these bytes the socket has taken; 0 when it is full. Raises OSError."""
-        try:
-            return self.sock.send(sealed)
-        except BlockingIOError:
-            return 0
-
-    def receive(self) -> bytes:
-        """What has arrived, in clear; b"" if that is nothing yet, or the peer has `ended`. Raises OSError."""
-        try:
-            return self._cipher.opened(self.sock.recv(_ROOM))
-        except BlockingIOError:
-            return b""
+        return self._channel.ended
 
     def sees(self, events: int, timeout_s: float) -> int:
         """Which of the events READABLE and WRITABLE has come within so many seconds; 0 for none. An error is any."""
         self._poller.modify(self.sock, events)
         ready = self._poller.poll(max(timeout_s, 0.0) * 1000)
         return ready[0][1] if ready else 0
-
-    def shake_hands(self, tls: Tls, timeout_s: float) -> None:
-        """Raises ssl.SSLError, TimeoutError when the peer is silent for so many seconds, or another OSError."""
-        arrived = None
-        try:
-            while not tls.shaken(arrived):
-                self.sock.sendall(tls.pending())
-                if not self.sees(READABLE, timeout_s):
-                    raise TimeoutError
-                arrived = self.sock.recv(_ROOM)
-        except OSError:
-            with suppress(OSError):
-                self.sock.sendall(tls.pending())  # the alert that tells the peer why
-            raise
 
     def close(self) -> None:
         self.sock.close()
@@ -95,15 +65,22 @@ def connect(origin: Origin, timeouts: Timeouts, watch: Watch) -> Line:
     context = None if origin.trusted is None else tls_context(origin.trusted)
     sock = dial(origin.host, origin.port, timeouts, watch)
     try:
-        if context is None:
-            return Line(sock, Plain())
-        tls = Tls(context, origin.host)
-        line = Line(sock, tls)
-        line.shake_hands(tls, timeouts.connect_s)
-        return line
+        sock.setblocking(False)
+        return Line(sock, Plain(sock)) if context is None else _secured(sock, context, origin.host, timeouts)
     except BaseException:
         sock.close()
         raise
+
+
+def _secured(sock: socket.socket, context: SSL.Context, host: str, timeouts: Timeouts) -> Line:
+    from medusa.adapters.http.tls import Tls
+
+    tls = Tls(sock, context, host)
+    line = Line(sock, tls)
+    while wanted := tls.shake():
+        if not line.sees(wanted, timeouts.connect_s):
+            raise TimeoutError
+    return line
 
 
 class Lines:

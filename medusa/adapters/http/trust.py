@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-import ssl
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from OpenSSL import SSL
 
 
 def certificates() -> str | bool:
@@ -17,19 +20,18 @@ def certificates() -> str | bool:
 
 
 @lru_cache(maxsize=8)
-def tls_context(trusted: str | bool) -> ssl.SSLContext:
+def tls_context(trusted: str | bool) -> SSL.Context:
     """A client's context that trusts what `certificates` has named, a file or a folder. Raises OSError.
 
     Made once for each, since reading a bundle takes tens of milliseconds.
     """
-    if trusted is True:
-        import certifi
+    from medusa.adapters.http.tls import client_context
 
-        trusted = certifi.where()
-    place = Path(str(trusted))
-    context = ssl.create_default_context(
-        cafile=None if place.is_dir() else str(place), capath=str(place) if place.is_dir() else None
-    )
-    context.set_alpn_protocols(["http/1.1"])
-    context.options |= ssl.OP_NO_RENEGOTIATION  # so that writing never has to wait for something to read
-    return context
+    place = Path(_bundled() if trusted is True else str(trusted)).resolve(strict=True)
+    return client_context(None, str(place)) if place.is_dir() else client_context(str(place), None)
+
+
+def _bundled() -> str:
+    import certifi
+
+    return certifi.where()
