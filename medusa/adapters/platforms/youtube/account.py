@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,9 +89,16 @@ def project(account: YouTubeAccount) -> str:
 def _client_id(file: Path) -> str:
     """That of a login or of a client secrets file (facts: OAuth); "" when the file does not tell."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        status = file.stat()
+        return _client_id_of(file, status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):
         return ""
+
+
+@lru_cache(maxsize=64)
+def _client_id_of(file: Path, _changed_ns: int, _size: int) -> str:
+    """Kept until the file changes: it is asked for at every step."""
+    content = json.loads(file.read_text(encoding="utf-8"))
     kinds = content if isinstance(content, dict) else {}
     client = kinds.get("installed", kinds.get("web", kinds))
     found = client.get("client_id") if isinstance(client, dict) else None

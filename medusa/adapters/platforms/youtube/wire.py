@@ -48,13 +48,18 @@ def call(root: str, method: str, *, upload: str = "", **parameters: Any) -> Requ
     TypeError for a parameter that the method does not have or needs.
     """
     collection, _, name = method.partition(".")
-    built = getattr(getattr(_service(), collection)(), name)(**parameters)
+    built = getattr(_collection(collection), name)(**parameters)
     address = urlsplit(built.uri)
     path, query = (f"/upload{address.path}", f"&uploadType={upload}") if upload else (address.path, "")
     kept = {"Accept": "accept", "Content-Type": "content-type"}
     headers = {header: built.headers[ours] for header, ours in kept.items() if ours in built.headers}
     body = built.body.encode() if built.body else None
     return Request(built.method, f"{root.rstrip('/')}{path}?{address.query}{query}", headers, body)
+
+
+@cache
+def _collection(name: str) -> Any:
+    return getattr(_service(), name)()
 
 
 @cache
