@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from functools import partial
+from typing import Final
 
 from medusa.adapters.repositories.sql.changes import Changes, Wish
 from medusa.adapters.repositories.sql.holders import Holders
@@ -22,6 +23,8 @@ from medusa.adapters.repositories.sql.watch import Watchers
 from medusa.domain.failures import TaskNotFound
 from medusa.domain.ports import ChangesPort
 from medusa.domain.task import Step, Task, TaskStatus
+
+_STANDING: Final = "SELECT epoch, revision FROM tasks WHERE id = ?"
 
 
 class SqlRepository:
@@ -68,17 +71,10 @@ class SqlRepository:
         return kept
 
     def get(self, task_id: str) -> Task:
-        row = self._store.row("SELECT epoch, revision FROM tasks WHERE id = ?", task_id)
+        row = self._store.row(_STANDING, task_id)
         if row is None:
             raise TaskNotFound(task_id)
-        known = self._live.found(task_id, *row)
-        if known is not None:
-            return known
-        mark = self._live.mark(task_id)
-        with self._store.reading() as connection:
-            task = self._rows.found(connection, task_id)
-        self._live.read(task, row[0], mark)
-        return task
+        return self._standing(task_id, *row)
 
     def carried(self, task_id: str) -> Task:
         return self._live.task(task_id) or self.get(task_id)
@@ -191,8 +187,18 @@ class SqlRepository:
         return noted
 
     def _newer(self, task_id: str, after_revision: int) -> Task | None:
+        row = self._store.row(_STANDING, task_id)
+        if row is None:
+            raise TaskNotFound(task_id)
+        return self._standing(task_id, *row) if row[1] > after_revision else None
+
+    def _standing(self, task_id: str, epoch: int, revision: int) -> Task:
+        """The task, which has just been seen at this revision: it is read only if it is not carried here."""
+        known = self._live.found(task_id, epoch, revision)
+        if known is not None:
+            return known
+        mark = self._live.mark(task_id)
         with self._store.reading() as connection:
-            row = connection.row("SELECT revision FROM tasks WHERE id = ?", task_id)
-            if row is not None and row[0] <= after_revision:
-                return None
-            return self._rows.found(connection, task_id)
+            task = self._rows.found(connection, task_id)
+        self._live.read(task, epoch, mark)
+        return task
