@@ -24,13 +24,13 @@ from bench.upload.sink import Sink, certified, sink
 from bench.upload.target import medusa_config
 
 GIB, MIB = 2**30, 2**20
-MEDUSA = "Medusa"
+MEDUSA, SENDER = "Medusa", "Medusa's sender alone"
 PEERS = {
     "google-api-python-client": "googleapiclient",
     "google-api-python-client, one chunk": "googleapiclient_one_chunk",
     "PyVimeo": "pyvimeo",
     "tuspy": "tuspy",
-    "Medusa's sender alone": "sender",
+    SENDER: "sender",
     "nothing but the bytes": "fastest",
 }
 LINE = {"round_trip_ms": 50.0}
@@ -47,6 +47,7 @@ def run(rounds: int = 11, small: int = 5) -> None:
             panels = [_one_upload(report, served, folder, rounds, tls) for tls in (True, False)]
             _profile(report, served, folder)
             _start(report, served, folder, rounds)
+            _progress(report, served, folder, small)
             _memory(report, served, folder)
             _many(report, served, folder, rounds, small)
         missing = what_is_missing()
@@ -144,6 +145,17 @@ def _start(report: Report, served: Sink, folder: Path, rounds: int) -> None:
 
 def _span(name: str, times: Sequence[float]) -> list[str]:
     return [name, f"{statistics.median(times):.0f}", f"{min(times):.0f}", f"{max(times):.0f}"]
+
+
+def _progress(report: Report, served: Sink, folder: Path, rounds: int) -> None:
+    """Of an upload that takes long enough for progress to be saved and told many times."""
+    report.say(f"## What progress costs: 8 GiB over TLS, {rounds} rounds", texts.PROGRESS)
+    with ExitStack() as stack:
+        clients: dict[str, Client] = {BASE: Curl(served, folder)}
+        for name, made in ((MEDUSA, "medusa"), (f"{MEDUSA}, unwatched", "unwatched"), (SENDER, "sender")):
+            clients[name] = stack.enter_context(started(made, served.origin(True), folder))
+        _warm(clients, served, folder)
+        report.compared(compare(clients, served, [_film(folder, 8 * GIB)], rounds))
 
 
 def _memory(report: Report, served: Sink, folder: Path) -> None:

@@ -22,6 +22,10 @@ The CPU time of the sending thread in each of these calls, in one upload that wa
 kernel receives in the sender's time, too. A running Medusa adds what a task costs, whatever its size: probing the
 media, ten saved lines, progress."""
 
+PROGRESS = """\
+Bytes that arrived are read from the socket ten times a second, smoothed to a rate and a time left, saved twice a second
+and told to who watches. The sender alone counts nothing, saves nothing and cannot be cancelled."""
+
 MEMORY = "The peak of a Medusa that has published before, above what it held before the upload."
 
 MANY = """\

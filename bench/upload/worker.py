@@ -11,16 +11,30 @@ import os
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from medusa import MedusaCore
 
 Uploads = Callable[[list[str]], None]
 
 
 def medusa(origin: str, folder: Path) -> Uploads:
     """A running Medusa: tasks saved on disk, progress watched, cancel, retry and resume on."""
+    return _medusa(origin, folder, lambda core, task: deque(core.watch(task), maxlen=0))
+
+
+def unwatched(origin: str, folder: Path) -> Uploads:
+    """The same with nobody who wants to know how far it is."""
+    return _medusa(origin, folder, lambda core, task: core.wait(task))
+
+
+def _medusa(origin: str, folder: Path, follow: Callable[[MedusaCore, str], object]) -> Uploads:
     from bench.upload.target import medusa_config
     from medusa import MedusaCore
 
@@ -30,8 +44,7 @@ def medusa(origin: str, folder: Path) -> Uploads:
         asked = {"youtube": {"title": "Bench", "wait_until_processed": False}}
         tasks = [core.publish_async(media_file=file, platforms=["youtube"], metadata=asked) for file in files]
         for task in tasks:
-            for _ in core.watch(task):
-                pass
+            follow(core, task)
             status = core.get_task_status(task)
             assert status["status"] == "completed", status
 
@@ -173,7 +186,7 @@ def _sendfile(origin: str) -> Uploads:
 
 CLIENTS = {
     made.__name__: made
-    for made in (medusa, sender, googleapiclient, googleapiclient_one_chunk, pyvimeo, tuspy, fastest)
+    for made in (medusa, unwatched, sender, googleapiclient, googleapiclient_one_chunk, pyvimeo, tuspy, fastest)
 }
 
 
