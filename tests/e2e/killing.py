@@ -18,6 +18,7 @@ from tests.e2e.child import Answer, Order
 from tests.e2e.instants import Instant, Kind
 from tests.e2e.processes import Processes
 from tests.e2e.talk import ASKED, OPTIONS, existing, talk, written_config
+from tests.postgres import fresh
 
 UPLOADS = (("youtube", "video.bytes"), ("vimeo", "tus.patch"), ("facebook", "video.transfer"))
 
@@ -71,10 +72,14 @@ class Outcome:
 
 
 class Bench:
-    """One sandbox; and a folder with a config, a media file and the file of tasks, anew for each task."""
+    """One sandbox; and a folder with a config, a media file and the file of tasks, anew for each task.
 
-    def __init__(self, directory: Path) -> None:
+    With the address of a PostgreSQL server tasks are in a database there, which is a new one each time as well.
+    """
+
+    def __init__(self, directory: Path, server: str = "") -> None:
         self._directory = directory
+        self._server = server
         self._runs = 0
         self.sandbox = Sandbox(options=OPTIONS)
         self._processes = Processes()
@@ -145,7 +150,8 @@ class Bench:
 
     def _order(self) -> Order:
         self._runs += 1
-        config = written_config(self.sandbox, self._directory / str(self._runs))
+        database_url = fresh(self._server, f"bench_{self._directory.name}") if self._server else ""
+        config = written_config(self.sandbox, self._directory / str(self._runs), database_url=database_url)
         return Order(str(config), "", str(talk(config.parent)), ASKED, "talk-1")
 
     def _found(self, target: str) -> str:

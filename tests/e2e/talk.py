@@ -24,14 +24,18 @@ ASKED: dict[str, dict[str, Any]] = {
 ONCE = {"youtube": 1, "vimeo": 1, "vimeo unfinished": 0, "facebook": 1, "native": 1, "posts": 2}
 
 
-def written_config(sandbox: Sandbox, folder: Path, **facebook: object) -> Path:
-    """A config with a file of tasks in this folder, and quick retries; `native` is the Page once more."""
+def written_config(sandbox: Sandbox, folder: Path, *, database_url: str = "", **facebook: object) -> Path:
+    """A config with a file of tasks in this folder or a database, and quick retries; `native` is the Page once more."""
     folder.mkdir(parents=True, exist_ok=True)
     config = sandbox.config(folder)
     config["facebook"].update(facebook)
     config["native"] = {**config["facebook"], "platform": "facebook"}
     patience = {"base_s": 0.01, "cap_s": 0.02, "offline_s": 0.02}
-    config["medusa"] = {"engine": {"path": str(folder / "tasks.db")}, "retry": patience}
+    database = {"database_url": database_url, "key_file": str(folder / "key")}
+    config["medusa"] = {
+        "engine": database if database_url else {"path": str(folder / "tasks.db")},
+        "retry": patience,
+    }
     (folder / "config.json").write_text(json.dumps(config))
     return folder / "config.json"
 

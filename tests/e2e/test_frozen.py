@@ -14,7 +14,7 @@ import pytest
 
 from medusa.sandbox import Sandbox
 from tests.e2e.child import Order
-from tests.e2e.instants import Instant, Kind
+from tests.e2e.instants import Instant
 from tests.e2e.processes import WITHIN_S, Processes
 from tests.e2e.talk import OPTIONS, talk, written_config
 
@@ -24,7 +24,7 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 ALLOWED_AGAIN: dict[str, list[list[int]]] = {"feed.create": [[]], "video.finish": [[], [400]]}
 """Facebook surely refuses a second finish, so that nobody has to wait until the first one cannot be sent any more."""
-SEND = Instant("send", 1, "before")
+PLACES = {"the intent was saved": Instant("intent", 1, "after"), "the send begins": Instant("send", 1, "before")}
 
 
 @pytest.fixture
@@ -58,22 +58,13 @@ def until_frozen(pid: int) -> None:
         assert time.monotonic() < deadline, "it never came to the instant"
 
 
-def intent_line(passed: list[Kind]) -> int:
-    """The number of the line that saved the intent: the last one before the send."""
-    return passed[: passed.index("send")].count("line")
-
-
-@pytest.mark.parametrize("place", ["the intent was saved", "the send begins"])
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("send", ASKED)
 def test_who_wakes_after_another_took_over_sends_nothing(
     sandbox: Sandbox, first: Processes, second: Processes, tmp_path: Path, send: str, place: str
 ) -> None:
-    whole = first.carry_out(order_of(sandbox, tmp_path / "whole", ASKED[send]))
-    assert whole
-    saved = Instant("line", intent_line(whole.passed), "after")
-    sandbox.reset()
-    order = order_of(sandbox, tmp_path / "frozen", ASKED[send])
-    frozen = first.start(replace(order, by="freeze", at=saved if place == "the intent was saved" else SEND))
+    order = order_of(sandbox, tmp_path, ASKED[send])
+    frozen = first.start(replace(order, by="freeze", at=PLACES[place]))
     until_frozen(frozen)
     assert sandbox.state()["facebook"]["posts"] == []
     answer = second.carry_out(replace(order, out=f"{order.out}-second", take=True))

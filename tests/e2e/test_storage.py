@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,25 @@ import pytest
 
 from medusa import MedusaCore
 from medusa.adapters.repositories.sql import sqlite
-from medusa.adapters.repositories.sql.sqlite import SqliteConnection, SqliteDatabase
+from medusa.adapters.repositories.sql.database import Connection
+from medusa.adapters.repositories.sql.sqlite import SqliteDatabase
 from medusa.domain.failures import StorageFailed
 from medusa.sandbox import Sandbox
 from tests.e2e.conftest import OpenCore
-from tests.e2e.instants import Instant, Passing
+from tests.e2e.instants import Instant, Kind, Passing
 from tests.e2e.talk import ASKED, ONCE, existing, talk
 from tests.support import SOAK
 
 WITHIN_S = 60.0
-LINES = range(1, 40, 1 if SOAK else 4)
-"""Those that are struck, of about 35 that a task saves."""
+STEPS = 12
+"""Of a task that is asked for `ASKED`."""
+NUMBERS: dict[Kind, Iterable[int]] = {
+    "opened": (1, 2, 3),
+    "intent": (1, 2),
+    "done": range(1 if SOAK else 4, STEPS + 1, 1 if SOAK else 4),
+}
+LINES = [Instant(kind, number, "before") for kind, numbers in NUMBERS.items() for number in (*numbers,)]
+"""Those that are struck: each of them is saved, however fast the task goes and whatever else is saved with it."""
 
 
 class Warned(logging.Handler):
@@ -68,7 +78,7 @@ def either(event: threading.Event, core: MedusaCore, task_id: str) -> None:
         assert time.monotonic() < deadline
 
 
-def fill(connection: SqliteConnection | None) -> None:
+def fill(connection: Connection | None) -> None:
     """The disk is full: what this line needs is one page too many."""
     assert connection
     pages = connection.row("PRAGMA page_count")
@@ -97,38 +107,50 @@ def assert_published_once(sandbox: Sandbox, reply: dict[str, Any]) -> None:
     assert existing(sandbox) == ONCE
 
 
-@pytest.mark.parametrize("line", LINES)
+class From:
+    """Strikes from an instant on, at so many lines."""
+
+    def __init__(self, instant: Instant, lines: float) -> None:
+        self._instant = instant
+        self._left = lines
+        self.begun = threading.Event()
+
+    def __call__(self, at: Instant) -> bool:
+        if at == self._instant:
+            self.begun.set()
+        elif at.kind != "line" or at.side != "before" or not self.begun.is_set():
+            return False
+        self._left -= 1
+        return self._left >= 0
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
 def test_a_disk_that_is_full_for_three_lines(
-    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: int
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: Instant
 ) -> None:
-    core = core_on()
-    struck = [Instant("line", number, "before") for number in range(line, line + 3)]
-    Passing(struck.__contains__, fill).watch(monkeypatch.setattr)
+    core, strikes = core_on(), From(line, lines=3)
+    Passing(strikes, fill).watch(monkeypatch.setattr)
     assert_published_once(stage, core.wait(begun(core, tmp_path), WITHIN_S))
+    assert strikes.begun.is_set()
 
 
-@pytest.mark.parametrize("line", [line + 1 for line in LINES])
+@pytest.mark.parametrize("line", LINES, ids=str)
 def test_a_disk_that_is_full_until_the_next_process(
-    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: int
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: Instant
 ) -> None:
-    core, full = core_on(), threading.Event()
-
-    def strikes(instant: Instant) -> bool:
-        if instant == Instant("line", line, "before"):
-            full.set()
-        return full.is_set() and instant.kind == "line" and instant.side == "before"
-
+    core, strikes = core_on(), From(line, lines=math.inf)
     with monkeypatch.context() as patch:
         Passing(strikes, fill).watch(patch.setattr)
         task_id = begun(core, tmp_path)
-        either(warned.enough, core, task_id)
+        assert warned.enough.wait(WITHIN_S)
+        assert not core.get_task(task_id).ended
         core.close(0.0)
     assert_published_once(stage, core_on().wait(task_id, WITHIN_S))
 
 
-@pytest.mark.parametrize("line", range(3, 25, 7))
+@pytest.mark.parametrize("line", LINES[::3], ids=str)
 def test_a_file_that_another_program_locks(
-    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: int
+    core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: Instant
 ) -> None:
     """For longer than a writer waits; in `make soak` for the true time."""
     if not SOAK:
@@ -136,11 +158,11 @@ def test_a_file_that_another_program_locks(
     core, locked = core_on(), threading.Event()
     other = sqlite3.connect(tmp_path / "tasks.db", isolation_level=None, check_same_thread=False)
 
-    def lock(_: SqliteConnection | None) -> None:
+    def lock(_: Connection | None) -> None:
         other.execute("BEGIN IMMEDIATE")
         locked.set()
 
-    Passing(Instant("line", line, "after").__eq__, lock).watch(monkeypatch.setattr)
+    Passing(replace(line, side="after").__eq__, lock).watch(monkeypatch.setattr)
     task_id = begun(core, tmp_path)
     assert locked.wait(WITHIN_S)
     if SOAK:
@@ -156,15 +178,14 @@ def test_a_wrong_statement_is_not_tried_for_ever(
 ) -> None:
     """The task is left, and the log says why; a program without the bug goes on with it."""
 
-    def break_rules(_: SqliteConnection | None) -> None:
+    def break_rules(_: Connection | None) -> None:
         raise sqlite3.IntegrityError("NOT NULL constraint failed")
 
     core, left = core_on(), Warned(1, "it is left where it stands")
     logging.getLogger("medusa.engine").addHandler(left)
     try:
         with monkeypatch.context() as patch:
-            strikes = Passing(lambda at: at.kind == "line" and at.number >= 8 and at.side == "before", break_rules)
-            strikes.watch(patch.setattr)
+            Passing(From(LINES[0], lines=math.inf), break_rules).watch(patch.setattr)
             task_id = begun(core, tmp_path)
             assert left.enough.wait(WITHIN_S)
         core.close(0.0)
