@@ -23,8 +23,8 @@ kernel receives in the sender's time, too. A running Medusa adds what a task cos
 media, ten saved lines, progress."""
 
 PROGRESS = """\
-Bytes that arrived are read from the socket ten times a second, smoothed to a rate and a time left, saved twice a second
-and told to who watches. The sender alone counts nothing, saves nothing and cannot be cancelled."""
+Twice a second it is read from the socket how much has arrived, smoothed to a rate and a time left, saved, and told to
+who watches. The sender alone counts nothing, saves nothing and cannot be cancelled."""
 
 MEMORY = "The peak of a Medusa that has published before, above what it held before the upload."
 
