@@ -144,12 +144,14 @@ def test_a_whole_block_goes_out_by_one_call(http: Http, tls: ssl.SSLContext | No
 
     with serving(script, tls=tls) as server:
         origin = lines.Origin("127.0.0.1", server.port, certificates() if tls else None)
-        ours = lines.connect(origin, Timeouts(connect_s=WITHIN_S), Watch(call()))
+        watch = Watch(call())
+        ours = lines.connect(origin, Timeouts(connect_s=WITHIN_S), watch)
         assert ours.send(memoryview(block)) == len(block)
         said = b""
         while not said:
             assert ours.sees(lines.READABLE, WITHIN_S)
             said = ours.receive()
+        watch.end()
         ours.close()
     assert (said, server.heads) == (b"thanks", [str(len(block))])
 
