@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -38,12 +39,17 @@ def view(*, quiet: bool = False, bars_only: bool = False) -> View:
     """The view that fits where stderr goes. `bars_only`: silence where bars cannot be drawn."""
     if quiet:
         return Silence()
+    return _bars() or (Silence() if bars_only else Lines())
+
+
+def _bars() -> Bars | None:
+    """None where they cannot be drawn."""
+    if not sys.stderr.isatty():
+        return None
     from rich.console import Console
 
     console = Console(stderr=True)
-    if console.is_terminal and not console.is_dumb_terminal:
-        return Bars(console)
-    return Silence() if bars_only else Lines()
+    return None if console.is_dumb_terminal or not console.is_terminal else Bars(console)
 
 
 class Silence:
