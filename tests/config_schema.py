@@ -1,4 +1,4 @@
-"""A JSON Schema of the whole configuration, for editors and other tools."""
+"""The JSON Schema of the configuration, made by pydantic; it ships as medusa/config/schema.json (tests/drift.py)."""
 
 from __future__ import annotations
 
