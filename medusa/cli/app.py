@@ -3,86 +3,78 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Final
 
-import typer
+import click
 
 from medusa.cli.ending import guarded
 
-app = typer.Typer(
-    name="medusa",
-    help="Publish one piece of media everywhere: upload it to the hosts, then post about it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-config_app = typer.Typer(help="Check the configuration.", no_args_is_help=True, rich_markup_mode=None)
-auth_app = typer.Typer(help="Log in where a platform needs it.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(config_app, name="config")
-app.add_typer(auth_app, name="auth")
-
-Media = Annotated[
-    Path | None, typer.Argument(help="The file to publish; leave it out for a post without media.", show_default=False)
-]
-To = Annotated[list[str], typer.Option("--to", metavar="TARGETS", help="Where to: youtube,facebook")]
-Meta = Annotated[
-    Path | None, typer.Option("--meta", metavar="FILE", help='Titles, texts... by target, as JSON; "-" reads stdin.')
-]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help='One value: youtube.title=Hello. Text, unless it is true, false, null, [...], {...} or "...": '
-        "then JSON. With := always JSON.",
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", envvar="MEDUSA_CONFIG", help="The configuration [medusa_config.json]."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+FILE: Final = click.Path(path_type=Path)
+SETTINGS: Final = {"show_default": True, "max_content_width": 120}
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
         from medusa import __version__
 
         print(f"medusa {__version__}")
-        raise typer.Exit
+        context.exit()
 
 
-@app.callback()
-def medusa(
-    context: typer.Context,
+@click.group(context_settings=SETTINGS)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.option(
+    "--daemon",
+    metavar="ADDRESS",
+    envvar="MEDUSA_DAEMON",
+    show_envvar=True,
+    help="Ask medusad there, unix:/PATH or HOST:PORT, instead of working here.",
+)
+@click.option(
+    "--token-file",
+    type=FILE,
+    metavar="FILE",
+    envvar="MEDUSA_TOKEN_FILE",
+    show_envvar=True,
+    help="Its token; or in MEDUSA_TOKEN.",
+)
+@click.option(
+    "--tls-ca",
+    type=FILE,
+    metavar="FILE",
+    envvar="MEDUSA_TLS_CA",
+    show_envvar=True,
+    help="Who signed its certificate, PEM.",
+)
+@click.option(
+    "--tls-cert",
+    type=FILE,
+    metavar="FILE",
+    envvar="MEDUSA_TLS_CERT",
+    show_envvar=True,
+    help="Your own certificate, PEM.",
+)
+@click.option(
+    "--tls-key",
+    type=FILE,
+    metavar="FILE",
+    envvar="MEDUSA_TLS_KEY",
+    show_envvar=True,
+    help="The key of your certificate, PEM.",
+)
+@click.pass_context
+def app(
+    context: click.Context,
     *,
-    _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
-    ] = False,
-    daemon: Annotated[
-        str | None,
-        typer.Option(
-            "--daemon",
-            metavar="ADDRESS",
-            envvar="MEDUSA_DAEMON",
-            help="Ask medusad there, unix:/PATH or HOST:PORT, instead of working here.",
-        ),
-    ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", envvar="MEDUSA_TOKEN_FILE", help="Its token; or in MEDUSA_TOKEN."),
-    ] = None,
-    tls_ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", envvar="MEDUSA_TLS_CA", help="Who signed its certificate, PEM.")
-    ] = None,
-    tls_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", envvar="MEDUSA_TLS_CERT", help="Your own certificate, PEM.")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", envvar="MEDUSA_TLS_KEY", help="The key of your certificate, PEM.")
-    ] = None,
+    daemon: str | None,
+    token_file: Path | None,
+    tls_ca: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
 ) -> None:
-    """What all commands share."""
+    """Publish one piece of media everywhere: upload it to the hosts, then post about it."""
     if daemon:
         from medusa.cli import inputs
         from medusa.cli.faces import DaemonAt
@@ -90,72 +82,130 @@ def medusa(
         context.obj = DaemonAt(daemon, inputs.typed(context, "daemon"), token_file, tls_ca, tls_cert, tls_key)
 
 
+@app.group("config")
+def config_app() -> None:
+    """Check the configuration."""
+
+
+@app.group("auth")
+def auth_app() -> None:
+    """Log in where a platform needs it."""
+
+
+# ---------------------------------------------------------------- what several commands take
+
+_media = click.argument("media", type=FILE, required=False)
+_to = click.option(
+    "--to", metavar="TARGETS", multiple=True, required=True, help="Where to: youtube,facebook; may be repeated."
+)
+_meta = click.option("--meta", type=FILE, metavar="FILE", help='Titles, texts... by target, as JSON; "-" reads stdin.')
+_sets = click.option(
+    "--set",
+    "sets",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help='One value: youtube.title=Hello. Text, unless it is true, false, null, [...], {...} or "...": then JSON. '
+    "With := always JSON.",
+)
+_config = click.option(
+    "--config",
+    type=FILE,
+    metavar="FILE",
+    envvar="MEDUSA_CONFIG",
+    show_envvar=True,
+    help="The configuration [medusa_config.json].",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors as well.")
+_quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+_task = click.argument("task", metavar="TASK")
+
+
+# ---------------------------------------------------------------- publishing
+
+
 @app.command()
+@_media
+@_to
+@_meta
+@_sets
+@_config
+@_json
+@_quiet
+@click.option(
+    "--idempotency-key",
+    "key",
+    metavar="KEY",
+    help="Publish once only: with a key that was used before, show that task instead.",
+)
+@click.option("--in-memory", is_flag=True, help="Keep no file of the task: it ends with this command.")
+@click.pass_context
 @guarded
 def publish(
-    context: typer.Context,
+    context: click.Context,
     *,
-    to: To,
-    media: Media = None,
-    meta: Meta = None,
-    sets: Sets = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--idempotency-key",
-            metavar="KEY",
-            help="Publish once only: with a key that was used before, show that task instead.",
-        ),
-    ] = None,
-    in_memory: Annotated[
-        bool, typer.Option("--in-memory", help="Keep no file of the task: it ends with this command.")
-    ] = False,
+    to: tuple[str, ...],
+    media: Path | None,
+    meta: Path | None,
+    sets: tuple[str, ...],
+    config: Path | None,
+    key: str | None,
+    in_memory: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Upload and post, and watch it happen.
 
-    The task is kept in the configuration's file of tasks, or in one in your state directory: see `medusa list`.
+    MEDIA is the file to publish; leave it out for a post without media. The task is kept in the configuration's file of
+    tasks, or in one in your state directory: see `medusa list`.
 
     Exit status: 0 completed, 1 failed, 2 the request or the configuration is wrong, 130 interrupted.
     """
     from medusa.cli import faces, inputs
-    from medusa.cli.publish import publish, refusals
+    from medusa.cli.publish import publish
 
-    with refusals(as_json=as_json, status="invalid"):
-        targets = inputs.targets(to)
-        metadata = inputs.metadata(meta, sets or [], targets)
-        source = faces.chosen(context, config)
-        return publish(media, targets, metadata, source, key=key, in_memory=in_memory, as_json=as_json, quiet=quiet)
+    targets = inputs.targets(to)
+    metadata = inputs.metadata(meta, sets, targets)
+    source = faces.chosen(context, config)
+    return publish(media, targets, metadata, source, key=key, in_memory=in_memory, as_json=as_json, quiet=quiet)
 
 
 @app.command()
+@_media
+@_to
+@_meta
+@_sets
+@_config
+@click.option("--online", is_flag=True, help="Also ask the platforms; changes nothing.")
+@_json
+@click.pass_context
 @guarded
 def validate(
-    context: typer.Context,
+    context: click.Context,
     *,
-    to: To,
-    media: Media = None,
-    meta: Meta = None,
-    sets: Sets = None,
-    config: Config = None,
-    online: Annotated[bool, typer.Option("--online", help="Also ask the platforms; changes nothing.")] = False,
-    as_json: AsJson = False,
+    to: tuple[str, ...],
+    media: Path | None,
+    meta: Path | None,
+    sets: tuple[str, ...],
+    config: Path | None,
+    online: bool,
+    as_json: bool,
 ) -> int:
     """Say everything that is wrong with a request; send nothing."""
     from medusa.cli import faces, inputs
     from medusa.cli.publish import refusals, validate
 
-    with refusals(as_json=as_json, valid=False):
+    with refusals(as_json=as_json):
         targets = inputs.targets(to)
-        metadata = inputs.metadata(meta, sets or [], targets)
+        metadata = inputs.metadata(meta, sets, targets)
         return validate(media, targets, metadata, faces.chosen(context, config), online=online, as_json=as_json)
 
 
 @app.command()
+@_config
+@_json
+@click.pass_context
 @guarded
-def platforms(context: typer.Context, config: Config = None, as_json: AsJson = False) -> int:
+def platforms(context: click.Context, *, config: Path | None, as_json: bool) -> int:
     """What each platform can do, its limits, and what the configured targets may still do today."""
     from medusa.cli import faces
     from medusa.cli.platforms import left, show
@@ -165,14 +215,16 @@ def platforms(context: typer.Context, config: Config = None, as_json: AsJson = F
 
 
 @config_app.command("check")
+@click.argument("file", type=FILE, required=False)
+@_config
+@_json
+@click.pass_context
 @guarded
-def config_check(
-    context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="The configuration; --config says the same.")] = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
-    """Say everything that is wrong with the configuration, each with its place."""
+def config_check(context: click.Context, *, file: Path | None, config: Path | None, as_json: bool) -> int:
+    """Say everything that is wrong with the configuration, each with its place.
+
+    FILE is the configuration; --config says the same.
+    """
     from medusa.cli import inputs
     from medusa.cli.config import check
 
@@ -190,16 +242,13 @@ def config_schema() -> int:
 
 
 @app.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
+@click.option("--tls", is_flag=True, help="HTTPS, with a certificate that it makes.")
+@click.option("--keep", type=FILE, metavar="DIR", help="Store what is uploaded here.")
+@click.option("--faults", type=FILE, metavar="FILE", help="Faults to act out, as a JSON list.")
+@click.option("--write-config", type=FILE, metavar="FILE", help="Write a configuration that points every target here.")
 @guarded
-def sandbox(
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 0,
-    tls: Annotated[bool, typer.Option("--tls", help="HTTPS, with a certificate that it makes.")] = False,
-    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Store what is uploaded here.")] = None,
-    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Faults to act out, as a JSON list.")] = None,
-    write_config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a configuration that points every target here.")
-    ] = None,
-) -> int:
+def sandbox(*, port: int, tls: bool, keep: Path | None, faults: Path | None, write_config: Path | None) -> int:
     """Imitate the platforms on this machine.
 
     A configuration that points at it (--write-config) lets you rehearse everything without an account.
@@ -210,10 +259,9 @@ def sandbox(
 
 
 @app.command()
+@click.option("--stay", is_flag=True, help="On a terminal: keep the page up until Ctrl-C.")
 @guarded
-def demo(
-    stay: Annotated[bool, typer.Option("--stay", help="On a terminal: keep the page up until Ctrl-C.")] = False,
-) -> int:
+def demo(*, stay: bool) -> int:
     """Watch a small video being published.
 
     To YouTube, Vimeo and Facebook as a sandbox on this machine imitates them; nothing leaves the machine.
@@ -224,14 +272,16 @@ def demo(
 
 
 @auth_app.command("login")
+@click.argument("target")
+@_config
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+@click.option("--timeout", type=click.FloatRange(min=1), default=300.0, help="Seconds to wait for your consent.")
 @guarded
-def auth_login(
-    target: Annotated[str, typer.Argument(help="A target of the configuration: youtube")],
-    config: Config = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address instead of opening it.")] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for your consent.", min=1)] = 300,
-) -> int:
-    """Ask for your consent in a browser and save the credentials."""
+def auth_login(*, target: str, config: Path | None, no_browser: bool, timeout: float) -> int:
+    """Ask for your consent in a browser and save the credentials.
+
+    TARGET is one of the configuration: youtube.
+    """
     from medusa.cli import inputs
     from medusa.cli.auth import login
 
@@ -240,27 +290,31 @@ def auth_login(
 
 # ---------------------------------------------------------------- tasks that are kept
 
-State = Literal["pending", "in_progress", "completed", "failed"]
-TaskId = Annotated[str, typer.Argument(metavar="TASK", help="A task's id, as `medusa list` shows it.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-
 
 @app.command("list")
+@_config
+@click.option("--limit", type=click.IntRange(min=1), default=20, help="How many, newest first.")
+@click.option(
+    "--state",
+    type=click.Choice(["pending", "in_progress", "completed", "failed"]),
+    help="Only those in this state.",
+)
+@click.option("--target", metavar="TARGET", help="Only those with this target.")
+@click.option("--since", metavar="TIME", help="Only those asked for since: 2h, 3d, 2026-11-25.")
+@click.option("--before", metavar="TASK", help="Only those older than this task: the next page.")
+@_json
+@click.pass_context
 @guarded
 def list_(
-    context: typer.Context,
+    context: click.Context,
     *,
-    config: Config = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
-    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
-    target: Annotated[str | None, typer.Option(metavar="TARGET", help="Only those with this target.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only those asked for since: 2h, 3d, 2026-11-25.")
-    ] = None,
-    before: Annotated[
-        str | None, typer.Option(metavar="TASK", help="Only those older than this task: the next page.")
-    ] = None,
-    as_json: AsJson = False,
+    config: Path | None,
+    limit: int,
+    state: str | None,
+    target: str | None,
+    since: str | None,
+    before: str | None,
+    as_json: bool,
 ) -> int:
     """The tasks, newest first."""
     import time
@@ -275,8 +329,12 @@ def list_(
 
 
 @app.command()
+@_task
+@_config
+@_json
+@click.pass_context
 @guarded
-def show(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+def show(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
     """Where one task stands: its steps, their attempts, waits and failures, and what to do."""
     from medusa.cli import faces, tasks
 
@@ -284,8 +342,12 @@ def show(context: typer.Context, task: TaskId, config: Config = None, as_json: A
 
 
 @app.command()
+@_task
+@_config
+@_json
+@click.pass_context
 @guarded
-def watch(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+def watch(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
     """Watch a task that another process runs; with --json, an object for each change."""
     from medusa.cli import faces, tasks
 
@@ -293,8 +355,12 @@ def watch(context: typer.Context, task: TaskId, config: Config = None, as_json: 
 
 
 @app.command()
+@_task
+@_config
+@_json
+@click.pass_context
 @guarded
-def cancel(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+def cancel(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
     """End a task, whoever runs it."""
     from medusa.cli import faces, tasks
 
@@ -303,8 +369,12 @@ def cancel(context: typer.Context, task: TaskId, config: Config = None, as_json:
 
 
 @app.command()
+@_task
+@_config
+@_json
+@click.pass_context
 @guarded
-def pause(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+def pause(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
     """Let a task rest, whoever runs it; uploads keep their place."""
     from medusa.cli import faces, tasks
 
@@ -313,10 +383,13 @@ def pause(context: typer.Context, task: TaskId, config: Config = None, as_json: 
 
 
 @app.command()
+@_task
+@_config
+@_json
+@_quiet
+@click.pass_context
 @guarded
-def unpause(
-    context: typer.Context, task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False
-) -> int:
+def unpause(context: click.Context, *, task: str, config: Path | None, as_json: bool, quiet: bool) -> int:
     """Go on with a paused task, here."""
     from medusa.cli import faces, tasks
 
@@ -325,10 +398,13 @@ def unpause(
 
 
 @app.command()
+@_task
+@_config
+@_json
+@_quiet
+@click.pass_context
 @guarded
-def retry(
-    context: typer.Context, task: TaskId, *, config: Config = None, as_json: AsJson = False, quiet: Quiet = False
-) -> int:
+def retry(context: click.Context, *, task: str, config: Path | None, as_json: bool, quiet: bool) -> int:
     """Go on with a failed or cancelled task: only what had not succeeded, uploads at the byte."""
     from medusa.cli import faces, tasks
 
@@ -337,17 +413,25 @@ def retry(
 
 
 @app.command()
+@_task
+@click.option("--posted", metavar="ID", help="It is on the platform, under this id.")
+@click.option("--not-posted", is_flag=True, help="It is not there: send it anew.")
+@click.option("--target", metavar="TARGET", help="Of which target, where several are unknown.")
+@_config
+@_json
+@_quiet
+@click.pass_context
 @guarded
 def resolve(
-    context: typer.Context,
-    task: TaskId,
+    context: click.Context,
     *,
-    posted: Annotated[str | None, typer.Option(metavar="ID", help="It is on the platform, under this id.")] = None,
-    not_posted: Annotated[bool, typer.Option("--not-posted", help="It is not there: send it anew.")] = False,
-    target: Annotated[str | None, typer.Option("--target", help="Of which target, where several are unknown.")] = None,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    task: str,
+    posted: str | None,
+    not_posted: bool,
+    target: str | None,
+    config: Path | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Settle a post or an upload whose outcome is unknown, and go on."""
     from medusa.cli import faces, inputs, tasks
@@ -362,8 +446,12 @@ def resolve(
 
 
 @app.command()
+@_task
+@_config
+@_json
+@click.pass_context
 @guarded
-def delete(context: typer.Context, task: TaskId, config: Config = None, as_json: AsJson = False) -> int:
+def delete(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
     """Forget a task that has ended."""
     from medusa.cli import faces, tasks
 
@@ -371,8 +459,11 @@ def delete(context: typer.Context, task: TaskId, config: Config = None, as_json:
 
 
 @app.command()
+@_config
+@_json
+@click.pass_context
 @guarded
-def resume(context: typer.Context, config: Config = None, as_json: AsJson = False) -> int:
+def resume(context: click.Context, *, config: Path | None, as_json: bool) -> int:
     """Go on with everything that a killed process has left unfinished."""
     from medusa.cli import faces, tasks
 
@@ -380,18 +471,17 @@ def resume(context: typer.Context, config: Config = None, as_json: AsJson = Fals
 
 
 @app.command()
+@click.argument("rate", required=False)
+@click.option("--target", metavar="TARGET", help="Only what is sent to this target.")
+@_config
+@_json
+@click.pass_context
 @guarded
-def limit(
-    context: typer.Context,
-    rate: Annotated[
-        str | None, typer.Argument(help='"2MiB/s", "10Mbit/s", "unlimited", or "config" for what the config says.')
-    ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="Only what is sent to this target.")] = None,
-    *,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> int:
-    """Limit how fast is sent, for tasks under way as well; without a rate: show the limits."""
+def limit(context: click.Context, *, rate: str | None, target: str | None, config: Path | None, as_json: bool) -> int:
+    """Limit how fast is sent, for tasks under way as well; without a rate: show the limits.
+
+    RATE: "2MiB/s", "10Mbit/s", "unlimited", or "config" for what the configuration says.
+    """
     from medusa.cli import faces, limit
 
     with faces.kept(faces.chosen(context, config)) as face:

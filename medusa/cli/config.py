@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medusa import config
 from medusa.adapters import registry
-from medusa.cli.ending import BAD_INPUT, COMPLETED, clean, say
+from medusa.cli.ending import BAD_INPUT, COMPLETED, clean, listed, say
 from medusa.domain.values import Problem
 
 
@@ -31,8 +31,8 @@ def _print_json(file: Path, problems: Sequence[Problem], warnings: Sequence[Prob
     report = {
         "file": str(file),
         "valid": not problems,
-        "problems": [{"path": one.path, "says": one.says} for one in problems],
-        "warnings": [{"path": one.path, "says": one.says} for one in warnings],
+        "problems": listed(problems),
+        "warnings": listed(warnings),
     }
     print(json.dumps(report, indent=2))
 

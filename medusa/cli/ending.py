@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Final, ParamSpec
+from typing import TYPE_CHECKING, Final, ParamSpec
 
-import typer
+import click
+
+if TYPE_CHECKING:
+    from medusa.domain.values import Problem
 
 P = ParamSpec("P")
 
@@ -24,22 +28,25 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def guarded(command: Callable[P, int]) -> Callable[P, None]:
-    """The command, ended by its exit status; whatever it raises becomes words on stderr and a status."""
+    """The command, ended by its exit status; whatever it raises is told, and becomes a status.
+
+    It is told on stderr, or with the command's option `as_json` as one line of JSON on stdout: see `_as_json`.
+    """
 
     @wraps(command)
     def run(*args: P.args, **options: P.kwargs) -> None:
         try:
             status = command(*args, **options)
             sys.stdout.flush()
-        except typer.Exit:
+        except click.exceptions.Exit:
             raise
         except KeyboardInterrupt:
             status = INTERRUPTED
         except BrokenPipeError:
             status = _without_stdout()
         except Exception as error:  # the user never sees a traceback unasked
-            status = _told(error)
-        raise typer.Exit(status)
+            status = _told(error, as_json=bool(options.get("as_json")))
+        raise click.exceptions.Exit(status)
 
     return run
 
@@ -60,17 +67,36 @@ def _without_stdout() -> int:
     return FAILED
 
 
-def _told(error: Exception) -> int:
+def listed(problems: Iterable[Problem]) -> list[Mapping[str, str]]:
+    """Problems as JSON."""
+    return [{"path": problem.path, "says": problem.says} for problem in problems]
+
+
+def _told(error: Exception, *, as_json: bool) -> int:
     from medusa.domain.failures import ConfigError, InvalidRequest, MedusaError
 
-    if isinstance(error, MedusaError):
-        say(str(error))
-        return BAD_INPUT if isinstance(error, InvalidRequest | ConfigError) else FAILED
-    if os.environ.get("MEDUSA_DEBUG") == "1":
+    if os.environ.get("MEDUSA_DEBUG") == "1" and not isinstance(error, MedusaError):
         traceback.print_exception(error)
+    said = str(error) if isinstance(error, MedusaError) else _bug(error)
+    if as_json:
+        print(json.dumps(_as_json(error, said)), flush=True)
     else:
-        say(f"This is a bug in Medusa ({_where(error)}). Please report it, with what MEDUSA_DEBUG=1 adds to this line.")
-    return FAILED
+        say(said)
+    return BAD_INPUT if isinstance(error, InvalidRequest | ConfigError) else FAILED
+
+
+def _as_json(error: Exception, said: str) -> Mapping[str, object]:
+    """What is wrong with the request or the configuration, place by place; anything else by its kind."""
+    from medusa.domain.failures import ConfigError, InvalidRequest, MedusaError
+
+    if isinstance(error, InvalidRequest | ConfigError):
+        return {"status": "invalid", "problems": listed(error.problems)}
+    return {"status": "error", "kind": type(error).__name__ if isinstance(error, MedusaError) else "Bug", "error": said}
+
+
+def _bug(error: Exception) -> str:
+    asked = "" if os.environ.get("MEDUSA_DEBUG") == "1" else ", with what MEDUSA_DEBUG=1 adds to this line"
+    return f"This is a bug in Medusa ({_where(error)}). Please report it{asked}."
 
 
 def _where(error: Exception) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import typer
+import click
 
 from medusa.cli import inputs
 from medusa.core import MedusaCore
@@ -87,7 +87,7 @@ Source = Path | DaemonAt
 """A configuration, whose tasks run in this process, or a daemon."""
 
 
-def chosen(context: typer.Context, config: Path | None) -> Source:
+def chosen(context: click.Context, config: Path | None) -> Source:
     """The daemon that `medusa --daemon` names, else the configuration. What is typed wins over the environment.
 
     Raises InvalidRequest if both are typed, ConfigError if there is neither.

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import typer
+import click
 
 from medusa.config.reading import kind_of, parse, read
 from medusa.domain.failures import ConfigError, InvalidRequest
@@ -50,7 +50,7 @@ def token(file: Path | None) -> str | None:
         ) from error
 
 
-def typed(context: typer.Context, name: str) -> bool:
+def typed(context: click.Context, name: str) -> bool:
     """Whether an option was typed, and not taken from the environment."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"

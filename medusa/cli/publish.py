@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
 
-from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, say
+from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, listed, say
 from medusa.cli.faces import Medusa, Source, kept, opened
 from medusa.cli.progress import standing
 from medusa.cli.views import View, view
@@ -20,20 +20,19 @@ from medusa.domain.values import Problem
 
 
 @contextmanager
-def refusals(*, as_json: bool, **head: object) -> Iterator[None]:
-    """With `as_json`, what is wrong with the request or the configuration becomes one JSON object, after `head`."""
+def refusals(*, as_json: bool) -> Iterator[None]:
+    """With `as_json`, a request or a configuration that cannot even be judged is as invalid as one that was judged."""
     try:
         yield
     except (InvalidRequest, ConfigError) as error:
         if not as_json:
             raise
-        _print_problems(head, error.problems)
-        raise typer.Exit(BAD_INPUT) from error
+        _print_verdict(error.problems)
+        raise click.exceptions.Exit(BAD_INPUT) from error
 
 
-def _print_problems(head: Mapping[str, object], problems: Iterable[Problem]) -> None:
-    found = [{"path": problem.path, "says": problem.says} for problem in problems]
-    print(json.dumps({**head, "problems": found}, indent=2), flush=True)
+def _print_verdict(problems: Sequence[Problem]) -> None:
+    print(json.dumps({"valid": not problems, "problems": listed(problems)}, indent=2), flush=True)
 
 
 def publish(
@@ -125,7 +124,7 @@ def validate(
     with opened(source) as core:
         problems = core.validate(media, list(targets), metadata, online=online)
     if as_json:
-        _print_problems({"valid": not problems}, problems)
+        _print_verdict(problems)
     else:
         print(clean("\n".join(str(problem) for problem in problems)) or "valid", flush=True)
         if not online:

@@ -7,48 +7,58 @@ import os
 import resource
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
+import click
 
 from medusa.domain.failures import ConfigError, MedusaError
 
-app = typer.Typer(name="medusad", rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 BAD_CONFIG: Final = 2
 IN_USE: Final = 3
 CANNOT_LISTEN: Final = 4
 FAILED: Final = 1
 
-token_app = typer.Typer(help="Bearer tokens, for callers over TCP.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(token_app, name="token")
-
-Config = Annotated[Path, typer.Option("--config", metavar="FILE", envvar="MEDUSA_CONFIG", help="The configuration.")]
+FILE: Final = click.Path(path_type=Path)
 
 
-@app.callback(invoke_without_command=True)
-def serve(
-    context: typer.Context,
-    config: Config = Path("medusa_config.json"),
-    listen: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ADDRESS", help="unix:/PATH or HOST:PORT, instead of what the configuration says."),
-    ] = None,
-) -> None:
+@click.group(invoke_without_command=True, context_settings={"show_default": True})
+@click.option(
+    "--config",
+    type=FILE,
+    metavar="FILE",
+    envvar="MEDUSA_CONFIG",
+    show_envvar=True,
+    default=Path("medusa_config.json"),
+    help="The configuration.",
+)
+@click.option(
+    "--listen",
+    metavar="ADDRESS",
+    multiple=True,
+    help="unix:/PATH or HOST:PORT, instead of what the configuration says.",
+)
+@click.pass_context
+def app(context: click.Context, config: Path, listen: tuple[str, ...]) -> None:
     """Publish for any program that asks over gRPC, until SIGTERM; SIGHUP reads the configuration anew.
 
     Exit status: 0 ended, 2 the configuration is wrong, 3 another daemon has the tasks or the address, 4 an address
     cannot be used.
     """
     if context.invoked_subcommand is None:
-        raise typer.Exit(run(config, tuple(listen or ())))
+        context.exit(run(config, listen))
+
+
+@app.group("token")
+def token_app() -> None:
+    """Bearer tokens, for callers over TCP."""
 
 
 @token_app.command("new")
-def token_new(
-    scope: Annotated[str, typer.Option(metavar="SCOPES", help="What it allows: read,publish,admin")],
-    name: Annotated[str, typer.Option(help="Whose it is: stands in the log, and bounds are by it.")] = "client",
-    expires: Annotated[str | None, typer.Option(metavar="DATE", help="After it the token is refused.")] = None,
-) -> None:
+@click.option("--scope", metavar="SCOPES", required=True, help="What it allows: read,publish,admin")
+@click.option("--name", default="client", help="Whose it is: stands in the log, and bounds are by it.")
+@click.option("--expires", metavar="DATE", help="After it the token is refused.")
+@click.pass_context
+def token_new(context: click.Context, *, scope: str, name: str, expires: str | None) -> None:
     """Make a token, and the line of the configuration that lets it in.
 
     Prints two lines: the token, which is shown this once and kept nowhere, and its entry for medusa.daemon.tokens.
@@ -59,7 +69,7 @@ def token_new(
         token, entry = made(name, [one.strip() for one in scope.split(",")], expires)
     except ConfigError as error:
         print(f"medusad: {error}", file=sys.stderr)
-        raise typer.Exit(BAD_CONFIG) from None
+        context.exit(BAD_CONFIG)
     print(token)
     print(entry)
 
@@ -92,4 +102,4 @@ def _raise_limit() -> None:
 
 def main() -> None:
     """Run it."""
-    app()
+    app(prog_name="medusad")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from medusa.adapters import registry
 from medusa.cli.app import app
@@ -293,16 +293,35 @@ def medusa(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False, **more)
 
 
+def loaded_by(*arguments: str | Path) -> set[str]:
+    """All modules that a command has loaded when it ends well."""
+    script = (
+        "import sys\nfrom medusa.cli import main\n"
+        "try: main()\nexcept SystemExit as end: end.code and sys.exit(end.code)\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=True,
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
 def test_help_and_version_load_nothing_heavy() -> None:
-    script = "import sys\nfrom medusa.cli import main\ntry: main()\nexcept SystemExit: print(*sys.modules)"
     for option in ("--help", "--version"):
-        done = subprocess.run(
-            [sys.executable, "-c", script, option], capture_output=True, text=True, timeout=WITHIN_S, check=True
-        )
-        loaded = set(done.stdout.split())
-        assert "typer" in loaded
+        loaded = loaded_by(option)
+        assert "click" in loaded
         assert not loaded & {"rich", "pydantic", "requests", "aiohttp", "googleapiclient", "dependency_injector"}
         assert not loaded & {"medusa.core", "medusa.domain.task"}
+
+
+def test_a_publication_loads_only_what_it_uses(config: Path) -> None:
+    loaded = loaded_by("publish", SAMPLE, "--to", "youtube,facebook", *PUBLIC, "--config", config)
+    assert {"dependency_injector", "googleapiclient", "pymediainfo", "h11"} <= loaded
+    assert not loaded & {"rich", "requests", "aiohttp", "grpc", "google.auth", "google.oauth2", "httplib2", "OpenSSL"}
+    assert not loaded & {"fastapi", "starlette", "pydantic", "pydantic_core", "yaml", "psycopg", "opentelemetry"}
 
 
 def test_the_demo_ends_by_itself() -> None:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from medusa import MedusaCore
 from medusa.cli.app import app
@@ -155,7 +155,8 @@ def test_the_same_key_publishes_once(config: Path, sandbox: Sandbox) -> None:
     assert first == second
     assert len(sandbox.state()["facebook"]["posts"]) == 1
     refused = publish(config, "--idempotency-key", "monday", "--set", "facebook.message=Another")
-    assert (refused.exit_code, "used with other content" in refused.stderr) == (1, True)
+    assert (refused.exit_code, told(refused)["kind"]) == (1, "IdempotencyConflict")
+    assert "used with other content" in told(refused)["error"]
 
 
 def test_the_same_key_goes_on_with_what_a_killed_process_has_left(config: Path, sandbox: Sandbox) -> None:
@@ -208,3 +209,46 @@ def test_an_upload_that_is_found_by_hand_gives_its_url_to_the_posts(config: Path
     assert json.loads(settled.stdout)["results"]["youtube_url"] == f"https://youtube.com/watch?v={video['id']}"
     (post,) = sandbox.state()["facebook"]["posts"]
     assert video["id"] in post["message"]
+
+
+def told(result: Result) -> dict[str, object]:
+    """The one line of JSON that an error is with --json."""
+    (line,) = result.stdout.splitlines()
+    return dict(json.loads(line))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "nobody"),
+        ("watch", "nobody"),
+        ("cancel", "nobody"),
+        ("pause", "nobody"),
+        ("unpause", "nobody"),
+        ("retry", "nobody"),
+        ("resolve", "nobody", "--not-posted"),
+        ("delete", "nobody"),
+        ("list", "--before", "nobody"),
+    ],
+)
+def test_an_error_is_json_where_json_is_asked_for(config: Path, words: tuple[str, ...]) -> None:
+    plain, as_json = medusa(config, *words), medusa(config, *words, "--json")
+    assert told(as_json) == {"status": "error", "kind": "TaskNotFound", "error": plain.stderr.strip()}
+    assert (plain.exit_code, plain.stdout) == (as_json.exit_code, as_json.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("limit", "5 parsecs"), "rate"),
+        (("limit", "5 MB/s", "--target", "nobody"), "target"),
+        (("resolve", "nobody"), "resolve"),
+        (("list", "--since", "soon"), "--since"),
+        (("publish", "--to", "nobody"), "platforms[0]"),
+    ],
+)
+def test_bad_input_is_json_where_json_is_asked_for(config: Path, words: tuple[str, ...], path: str) -> None:
+    plain, as_json = medusa(config, *words), medusa(config, *words, "--json")
+    reply = told(as_json)
+    assert (reply["status"], [problem["path"] for problem in reply["problems"]]) == ("invalid", [path])  # type: ignore[attr-defined]
+    assert (plain.exit_code, plain.stdout) == (as_json.exit_code, as_json.stderr) == (2, "")

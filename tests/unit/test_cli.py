@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-import typer
 from rich.console import Console
 
 from medusa.cli import ending, inputs
@@ -142,13 +142,13 @@ def ended(raised: BaseException) -> int:
     def command() -> int:
         raise raised
 
-    with pytest.raises(typer.Exit) as caught:
+    with pytest.raises(click.exceptions.Exit) as caught:
         command()
     return int(caught.value.exit_code)
 
 
 def test_a_status_is_passed_on() -> None:
-    with pytest.raises(typer.Exit) as caught:
+    with pytest.raises(click.exceptions.Exit) as caught:
         ending.guarded(lambda: 7)()
     assert caught.value.exit_code == 7
 

@@ -19,7 +19,7 @@ HEAVY = {
     "dependency_injector",
     "pydantic",
     "rich",
-    "typer",
+    "click",
     "pymediainfo",
     "aiohttp",
     "grpc",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from medusa.config import load
 from medusa.daemon.app import BAD_CONFIG, CANNOT_LISTEN, app
