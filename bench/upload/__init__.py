@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from bench.upload import texts
-from bench.upload.clients import Client, Curl, Rclone, environment, started
+from bench.upload.clients import Client, Cost, Curl, Rclone, Worker, environment, started
 from bench.upload.link import FAR, link, what_is_missing
 from bench.upload.measure import BASE, Row, compare, turn
 from bench.upload.profile import profile
@@ -164,8 +164,7 @@ def _memory(report: Report, served: Sink, folder: Path) -> None:
     for gib in (1, 16):
         with started("medusa", served.origin(True), folder) as running:
             turn(running, served, [_film(folder, MIB)])
-            cost = running.upload([_film(folder, gib * GIB)])
-            served.uploads()
+            cost = _cost(running, served, [_film(folder, gib * GIB)])
             rows.append([f"{gib} GiB", f"{cost.resting_mb:.1f}", f"{cost.rise_mb:.1f}"])
     report.table(["", "before, MB", "above that, MB"], rows)
 
@@ -181,8 +180,18 @@ def _many(report: Report, served: Sink, folder: Path, rounds: int, small: int) -
             clients: dict[str, Client] = {BASE: Curl(served, folder), MEDUSA: running}
             _warm(clients, served, folder)
             rows = compare(clients, served, [film] * count, times)
+            spent = _cost(running, served, [film] * count).threads
         report.say(f"### {count} at once, {times} rounds")
         report.compared(rows, ("fairness", "fairness", ".3f"), ("memory, MB", "rise_mb", ".1f"))
+    report.say("### Where the CPU of each of these uploads goes", texts.THREADS)
+    report.table(["threads", "ms"], [[name, f"{1000 * spent[name] / count:.1f}"] for name in sorted(spent)])
+
+
+def _cost(client: Worker, served: Sink, films: Sequence[Path]) -> Cost:
+    """More of a single turn than `turn` tells."""
+    cost = client.upload(films)
+    served.uploads(len(films))
+    return cost
 
 
 def _with_delay(report: Report, folder: Path) -> None:

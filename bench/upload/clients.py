@@ -6,9 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +17,13 @@ from bench.upload.sink import Sink
 
 @dataclass(frozen=True)
 class Cost:
-    """What an upload took from its client's process. Memory is known of the workers alone."""
+    """What an upload took from its client's process. Memory and threads are known of the workers alone."""
 
     cpu_s: float
     rise_mb: float = 0.0
     resting_mb: float = 0.0
+    threads: Mapping[str, float] = field(default_factory=dict)
+    """CPU seconds by the threads' names."""
 
 
 class Client(Protocol):

@@ -30,7 +30,13 @@ MEMORY = "The peak of a Medusa that has published before, above what it held bef
 
 MANY = """\
 All are submitted at once; Medusa has 8 under way at a time and queues the rest, curl (`curl -Z`) has all. *Fairness*
-is Jain's index over the uploads' rates, each while it was under way; *memory* is the rise of the peak."""
+is Jain's index over the uploads' rates, each while it was under way: of 8 it is that of those who share the line; where
+more are queued, the first and the last had it with fewer others. *Memory* is the rise of the peak."""
+
+THREADS = """\
+Of the last table's uploads, by the threads of Medusa's process: *bulk* send; *call* ask the platform and look at the
+media (by MediaInfo: five milliseconds a video); *engine* runs the tasks, *writer* saves them, *MainThread* submits and
+watches."""
 
 DELAY = """\
 A line in user space between two network namespaces (packets of 1500 bytes, a queue of 100 ms). 3 rounds; with

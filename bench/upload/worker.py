@@ -1,7 +1,7 @@
 """A Python client in a process of its own, which has uploaded once before it is measured: `worker NAME ORIGIN FOLDER`.
 
 Each line of its input is an order, {"files": [...]}; each line of its output says what that took: CPU seconds of the
-whole process, and by how many MB its memory rose above what it was before.
+whole process and of its threads, and by how many MB its memory rose above what it was before.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
@@ -201,13 +202,27 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
+def thread_cpu_s() -> Counter[str]:
+    """CPU seconds of the threads that live, by their names without numbers."""
+    spent: Counter[str] = Counter()
+    for thread in threading.enumerate():
+        fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()
+        spent[thread.name.rstrip("-0123456789")] += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
+
+
 def main() -> None:
     """Obey orders until the input ends."""
     _, name, origin, folder = sys.argv
     upload = CLIENTS[name](origin, Path(folder))
     for line in sys.stdin:
         forget_peak()
-        resting, cpu = memory_mb("VmRSS"), time.process_time()
+        resting, cpu, threads = memory_mb("VmRSS"), time.process_time(), thread_cpu_s()
         upload(json.loads(line)["files"])
-        taken = time.process_time() - cpu
-        print(json.dumps({"cpu_s": taken, "rise_mb": memory_mb("VmHWM") - resting, "resting_mb": resting}), flush=True)
+        taken = {
+            "cpu_s": time.process_time() - cpu,
+            "rise_mb": memory_mb("VmHWM") - resting,
+            "resting_mb": resting,
+            "threads": thread_cpu_s() - threads,
+        }
+        print(json.dumps(taken), flush=True)
