@@ -181,12 +181,12 @@ class MedusaCore:
     def resolve(self, task_id: str, *, posted: str | None, target: str | None = None) -> None:
         """Settle by hand a step whose outcome is unknown, and go on.
 
-        `posted`: the id under which you found it on the platform, or None when it is not there and is to be sent anew.
-        `target`: whose step it is, where those of several are unknown. Raises TaskConflict when there is no such step,
-        TaskNotFound.
+        `posted`: the id under which you found it on the platform, or its address; None when it is not there and is to
+        be sent anew. `target`: whose step it is, where those of several are unknown. Raises TaskConflict when there is
+        no such step, InvalidRequest when nothing on that platform can have such an id, TaskNotFound.
         """
         self._engine.check_usable()
-        self._reopen(task_id, lambda task: resolved(task, posted, self._targets.url, target))
+        self._reopen(task_id, lambda task: resolved(task, posted, self._targets.found, target))
 
     def _reopen(self, task_id: str, opened: Callable[[Task], Task]) -> None:
         deadline = time.monotonic() + RELEASE_S

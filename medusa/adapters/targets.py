@@ -10,9 +10,11 @@ from typing import Any
 from medusa.adapters.http import Http
 from medusa.adapters.registry import ALL, adapter_class
 from medusa.config import Settings
+from medusa.domain.failures import InvalidRequest
 from medusa.domain.ports import AccountsPort, PublisherPort, RenewablePort, RulesPort, UploaderPort
 from medusa.domain.quota import Quota
 from medusa.domain.request import Target
+from medusa.domain.values import Problem, Receipt, StepSpec
 
 
 class ConfiguredTargets:
@@ -54,9 +56,15 @@ class ConfiguredTargets:
         target = self._settings.targets[key]
         return ALL[target.target.platform].site(target.account)
 
-    def url(self, key: str, id_: str) -> str | None:
-        """The URL of what the target has published under this id; None where it does not follow from it."""
-        return ALL[self._settings.targets[key].target.platform].url.format(id=id_) or None
+    def found(self, key: str, spec: StepSpec, said: str) -> Receipt:
+        """For what the target has published, by what a person says of it. Raises InvalidRequest."""
+        target = self._settings.targets[key]
+        platform = ALL[target.target.platform]
+        try:
+            number = platform.pasted(target.account, spec, said.strip())
+        except ValueError as error:
+            raise InvalidRequest([Problem("posted", f"{said!r} {error}")]) from None
+        return Receipt(number, platform.url.format(id=number) or None)
 
     def made(self, key: str) -> bool:
         """Whether its adapter was made already."""

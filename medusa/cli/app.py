@@ -414,7 +414,7 @@ def retry(context: click.Context, *, task: str, config: Path | None, as_json: bo
 
 @app.command()
 @_task
-@click.option("--posted", metavar="ID", help="It is on the platform, under this id.")
+@click.option("--posted", metavar="ID", help="It is on the platform: its id or address.")
 @click.option("--not-posted", is_flag=True, help="It is not there: send it anew.")
 @click.option("--target", metavar="TARGET", help="Of which target, where several are unknown.")
 @_config

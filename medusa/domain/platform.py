@@ -9,11 +9,19 @@ from typing import Any
 from medusa.domain.policy import Ready
 from medusa.domain.ports import RulesPort
 from medusa.domain.quota import Quota
+from medusa.domain.values import StepSpec
 
 
 def no_quotas(_account: Any, _now: float) -> tuple[Quota, ...]:
     """Of a platform that counts nothing, or tells only itself what is left."""
     return ()
+
+
+def as_written(_account: Any, _spec: StepSpec, said: str) -> str:
+    """Of a platform whose ids have no form that is known. Raises ValueError."""
+    if not said:
+        raise ValueError("is no id")
+    return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,9 @@ class Platform:
     """account -> where a person sees what was published there: "https://www.facebook.com/1029"."""
     url: str = ""
     """The URL of a thing, by its "{id}": "https://youtube.com/watch?v={id}". Empty where it does not follow from it."""
+    pasted: Callable[[Any, StepSpec, str], str] = as_written
+    """(account, the step it came of, what a person wrote) -> the id that is meant: by itself or by an address. Raises
+    ValueError, which goes on from what was written, when it cannot be one: "is no video of YouTube"."""
     quotas: Callable[[Any, float], tuple[Quota, ...]] = no_quotas
     """(account, epoch seconds) -> what the platform allows in the present period, nothing of it spent."""
     login: str = ""

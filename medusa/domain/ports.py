@@ -383,8 +383,11 @@ class AdaptersPort(Protocol):
         """Where a person sees what the target has published: a URL."""
         ...
 
-    def url(self, key: str, id_: str) -> str | None:
-        """The URL of what the target has published under this id; None where it does not follow from it."""
+    def found(self, key: str, spec: StepSpec, said: str) -> Receipt:
+        """For what a step of the target has published, of what a person says: its id, or an address that names it.
+
+        With a URL where one follows from the id. Raises InvalidRequest when there can be no such thing.
+        """
         ...
 
     def keys(self) -> Iterator[str]: ...

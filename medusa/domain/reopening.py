@@ -8,7 +8,10 @@ from dataclasses import replace
 from medusa.domain.failures import FailureKind, TaskConflict
 from medusa.domain.policy import Trouble
 from medusa.domain.task import Step, StepState, Task
-from medusa.domain.values import Receipt
+from medusa.domain.values import Receipt, StepSpec
+
+Found = Callable[[str, StepSpec, str], Receipt]
+"""The receipt for what a person has found, by (target, spec, what they say of it)."""
 
 
 def retried(task: Task) -> Task:
@@ -24,15 +27,15 @@ def retried(task: Task) -> Task:
     return replace(task, steps=tuple(map(_again, task.steps)), cancel_asked=False, paused=False)
 
 
-def resolved(task: Task, posted: str | None, url: Callable[[str, str], str | None], target: str | None = None) -> Task:
+def resolved(task: Task, posted: str | None, found: Found, target: str | None = None) -> Task:
     """The task with one step of unknown outcome settled by hand, ready to go on.
 
-    `posted`: the id under which it is on the platform, or None when it surely is not there and is to be sent anew.
-    `url`: of (target, id), where it follows from the id. `target`: whose step, where several are unknown. Raises
-    TaskConflict when there is not exactly one such step.
+    `posted`: the id or the address under which it is on the platform, or None when it surely is not there and is to be
+    sent anew. `target`: whose step, where several are unknown. Raises TaskConflict when there is not exactly one such
+    step, and what `found` raises.
     """
     step = _unsure(task, target)
-    settled = _posted(step, posted, url) if posted else _not_posted(step)
+    settled = _not_posted(step) if posted is None else _posted(step, found(step.target or "", step.spec, posted))
     steps = tuple(settled if one is step else _again(one) for one in task.steps)
     return replace(task, steps=steps, cancel_asked=False, paused=False)
 
@@ -60,9 +63,9 @@ def _again(step: Step) -> Step:
     return replace(waiting, checkpoint=None, done=0)  # its session's life was over, or it was cancelled
 
 
-def _posted(step: Step, found: str, url: Callable[[str, str], str | None]) -> Step:
+def _posted(step: Step, found: Receipt) -> Step:
     known = step.known.url if step.known else None
-    receipt = Receipt(found, known or url(step.target or "", found))
+    receipt = replace(found, url=known or found.url)
     return replace(step, state=StepState.SUCCEEDED, receipt=receipt, failure=None)
 
 

@@ -310,6 +310,25 @@ def test_who_found_the_post_says_so(unknown_post: tuple[MedusaCore, str], sandbo
         core.resolve(task_id, posted="1_2")
 
 
+@pytest.mark.parametrize("said", ["nonsense", "", "https://youtu.be/abcdefghijk", "https://www.facebook.com/1029"])
+def test_what_cannot_be_the_post_is_refused_and_changes_nothing(
+    unknown_post: tuple[MedusaCore, str], said: str
+) -> None:
+    core, task_id = unknown_post
+    before = core.get_task(task_id)
+    with pytest.raises(InvalidRequest, match=rf"posted: {said!r} is no post of Facebook"):
+        core.resolve(task_id, posted=said)
+    assert core.get_task(task_id) == before
+
+
+def test_a_pasted_address_names_the_post(unknown_post: tuple[MedusaCore, str], sandbox: Sandbox) -> None:
+    core, task_id = unknown_post
+    post = sandbox.state()["facebook"]["posts"][0]["id"]
+    page, _, number = post.partition("_")
+    core.resolve(task_id, posted=f"https://www.facebook.com/permalink.php?story_fbid={number}&id={page}")
+    assert core.wait(task_id, WITHIN_S)["results"] == {"facebook_post_id": post}
+
+
 def test_who_found_that_there_is_no_post_has_it_sent_once_more(opened: OpenCore, sandbox: Sandbox) -> None:
     core, task_id = unsure(opened(), sandbox, committed=False)
     core.close(WITHIN_S)

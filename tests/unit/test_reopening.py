@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, TaskConflict
+from medusa.domain.failures import Failure, FailureKind, InvalidRequest, TaskConflict
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.task import StepState, TaskStatus
-from medusa.domain.values import Checkpoint, Intent, Span
+from medusa.domain.values import Checkpoint, Intent, Problem, Receipt, Span, StepSpec
 from tests.unit.test_task import FACEBOOK, NOW, POSTED, VIMEO, WATCH, YOUTUBE, a_task, fail, post, run, succeed, video
 
 UNSURE = Failure(FailureKind.OUTCOME_UNKNOWN, "it was sent, but whether it got through is not known")
@@ -41,7 +41,7 @@ def test_a_cancelled_upload_is_shown_from_the_start_where_it_begins() -> None:
 def test_a_task_that_failed_while_it_was_to_rest_goes_on() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
     task = a_task(unsure, pipeline.skipped(video(YOUTUBE), NOW), paused=True)
-    assert [again.paused for again in (retried(task), resolved(task, None, no_url))] == [False, False]
+    assert [again.paused for again in (retried(task), resolved(task, None, as_said))] == [False, False]
 
 
 @pytest.mark.parametrize("task", [a_task(run(video(YOUTUBE))), a_task(succeed(video(YOUTUBE), WATCH))])
@@ -57,14 +57,20 @@ def test_a_post_of_unknown_outcome_keeps_its_intent_so_that_it_is_looked_for_and
 
 def test_a_post_that_was_found_by_hand_counts() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
-    settled = resolved(a_task(succeed(video(YOUTUBE), WATCH), unsure), POSTED.id, no_url)
+    settled = resolved(a_task(succeed(video(YOUTUBE), WATCH), unsure), POSTED.id, as_said)
     assert settled.status is TaskStatus.COMPLETED
     assert settled.results["facebook_post_id"] == POSTED.id
 
 
+def test_nothing_at_all_is_not_taken_for_not_posted() -> None:
+    unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
+    with pytest.raises(InvalidRequest):
+        resolved(a_task(unsure), "", refused)
+
+
 def test_a_post_that_is_surely_not_there_is_sent_anew() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
-    step = resolved(a_task(unsure), None, no_url).steps[0]
+    step = resolved(a_task(unsure), None, as_said).steps[0]
     assert (step.state, step.intent, step.committed) == (StepState.WAITING, None, False)
 
 
@@ -73,19 +79,23 @@ def test_a_post_that_is_surely_not_there_is_sent_anew() -> None:
 )
 def test_only_one_unknown_outcome_can_be_settled(steps) -> None:
     with pytest.raises(TaskConflict, match="whose outcome is unknown"):
-        resolved(a_task(*steps), "1", no_url)
+        resolved(a_task(*steps), "1", as_said)
 
 
 def test_where_several_are_unknown_the_target_is_named() -> None:
     task = a_task(fail(video(YOUTUBE), UNSURE), fail(post(FACEBOOK), UNSURE))
     with pytest.raises(TaskConflict, match=r"name the target \(facebook, youtube\)"):
-        resolved(task, "1", no_url)
+        resolved(task, "1", as_said)
     with pytest.raises(TaskConflict, match=r"no step of vimeo whose outcome is unknown \(there: facebook, youtube\)"):
-        resolved(task, "1", no_url, "vimeo")
-    settled = resolved(task, "abc", lambda target, found: f"https://{target}/{found}", "youtube")
+        resolved(task, "1", as_said, "vimeo")
+    settled = resolved(task, "abc", lambda target, _, said: Receipt(said, f"https://{target}/{said}"), "youtube")
     assert settled.results == {"youtube_url": "https://youtube/abc"}
     assert [step.state for step in settled.steps] == [StepState.SUCCEEDED, StepState.WAITING]
 
 
-def no_url(target: str, found: str) -> None:
-    """It does not follow from the id."""
+def refused(_target: str, _spec: StepSpec, said: str) -> Receipt:
+    raise InvalidRequest([Problem("posted", f"{said!r} is no id")])
+
+
+def as_said(_target: str, _spec: StepSpec, said: str) -> Receipt:
+    return Receipt(said)

@@ -222,6 +222,8 @@ def test_a_post_of_unknown_outcome_is_settled_by_hand(face: Face, sandbox: Sandb
     kinds = [step.failure.kind for step in face.get_task(task_id).steps if step.failure]
     assert kinds == [FailureKind.OUTCOME_UNKNOWN]
     sandbox.clear_faults()
+    with pytest.raises(InvalidRequest, match="'nonsense' is no post of Facebook"):
+        face.resolve(task_id, posted="nonsense")
     face.resolve(task_id, posted=posted)
     said = face.wait(task_id, WITHIN_S)
     posts = [post["id"] for post in sandbox.state()["facebook"]["posts"]]

@@ -22,7 +22,7 @@ from medusa.domain.ports import PublisherPort, RenewablePort, RulesPort, Uploade
 from medusa.domain.quota import Quota
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import Step, Task
-from medusa.domain.values import Media
+from medusa.domain.values import Media, Receipt, StepSpec
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.runner import TaskRunner
 from medusa.runner.workers import Workers
@@ -96,8 +96,8 @@ class Targets:
     def rules(self, key: str) -> RulesPort:
         return self.planned[key]
 
-    def url(self, key: str, id_: str) -> str | None:
-        return None
+    def found(self, key: str, spec: StepSpec, said: str) -> Receipt:
+        return Receipt(said)
 
     def made(self, key: str) -> bool:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medusa.adapters.platforms.facebook import limits
 from medusa.adapters.platforms.facebook.account import SITE, FacebookAccount, Scopes
+from medusa.adapters.platforms.facebook.pasted import post_id
 from medusa.adapters.platforms.facebook.rules import FacebookRules
 from medusa.domain.platform import Platform
 
@@ -25,6 +26,7 @@ PLATFORM = Platform(
     adapter="medusa.adapters.platforms.facebook.adapter:FacebookPublisher",
     scopes=_scopes,
     site=_site,
+    pasted=post_id,
     abilities=("post", "link", "photo", "native video", "reel", "resumable", "scheduled", "targeting"),
     limits={
         "message": f"{limits.MESSAGE_CHARS} characters",

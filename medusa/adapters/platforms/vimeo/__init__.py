@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from medusa.adapters.platforms.vimeo.account import VimeoAccount, scope
+from medusa.adapters.platforms.vimeo.pasted import video_id
 from medusa.adapters.platforms.vimeo.rules import DESCRIPTION_LIMIT, NAME_LIMIT, TAGS_LIMIT, VimeoRules
 from medusa.domain.platform import Platform
 
@@ -24,6 +25,7 @@ PLATFORM = Platform(
     scopes=_scopes,
     site=_site,
     url="https://vimeo.com/{id}",
+    pasted=video_id,
     abilities=("video", "resumable", "privacy", "password", "thumbnail", "text tracks", "tags", "wait until playable"),
     limits={
         "title": f"{NAME_LIMIT} characters",

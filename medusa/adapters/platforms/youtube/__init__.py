@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from medusa.adapters.platforms.youtube.account import YouTubeAccount, scopes
+from medusa.adapters.platforms.youtube.pasted import video_id
 from medusa.adapters.platforms.youtube.quota import quotas
 from medusa.adapters.platforms.youtube.rules import LIMITS, YouTubeRules
 from medusa.domain.platform import Platform
@@ -21,6 +22,7 @@ PLATFORM = Platform(
     scopes=scopes,
     site=_site,
     url="https://youtube.com/watch?v={id}",
+    pasted=video_id,
     quotas=quotas,
     login="medusa.adapters.platforms.youtube.login:login",
     abilities=(
