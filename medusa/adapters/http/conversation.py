@@ -87,7 +87,6 @@ class Conversation:
         size, begun = len(block), time.monotonic()
         while True:
             block = self._offer(block)
-            self._watch.in_hand = len(block)
             listening = READABLE if self._response is None else 0
             seen = self._line.sees(listening | WRITABLE if block else listening, self._timeouts.stall_s if block else 0)
             if block and not seen:
@@ -100,9 +99,11 @@ class Conversation:
 
     def _offer(self, block: memoryview) -> memoryview:
         """What the socket, now full, has not taken of it."""
-        while block and (taken := self._line.send(block[: self._piece])):
+        while True:
+            self._watch.in_hand = len(block)
+            if not block or not (taken := self._line.send(block[: self._piece])):
+                return block
             block = block[taken:]
-        return block
 
     def _refused(self) -> bool:
         self._hear()
