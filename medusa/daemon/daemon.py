@@ -26,6 +26,7 @@ from medusa.daemon.gate import Gate
 from medusa.daemon.listening import listen
 from medusa.daemon.media_store import MediaStore
 from medusa.daemon.notify import notify, reloading
+from medusa.daemon.restart import awaiting_restart
 from medusa.daemon.server import Server
 from medusa.daemon.tls import Certificate
 from medusa.domain.failures import ConfigError, MedusaError
@@ -43,9 +44,10 @@ class Daemon:
     def __init__(self, config_file: Path, addresses: Sequence[str] = ()) -> None:
         """`addresses`: where to listen, instead of where the configuration says. Raises ConfigError."""
         self._config_file = config_file
-        self._addresses = tuple(addresses)
-        self._settings = self._read()
-        self._addresses = self._settings.daemon.listen or (f"unix:{places.socket()}",)
+        self._started = self._read()
+        self._elsewhere = bool(addresses)
+        self._addresses = tuple(addresses) or self._started.daemon.listen or (f"unix:{places.socket()}",)
+        self._settings = self._safe(self._started)
         self._end, self._hurry = asyncio.Event(), asyncio.Event()
         self._retired: list[MedusaCore] = []
         self._closing = ExitStack()
@@ -119,9 +121,12 @@ class Daemon:
         return MedusaCore(self._config_file, tasks_file=self._tasks_file, media_roots=roots)
 
     def _read(self) -> Settings:
-        settings = container.settings(self._config_file, places.tasks_file())
-        try:  # what is safe at the configuration's addresses may not be where the daemon listens
-            daemon = replace(settings.daemon, listen=self._addresses or settings.daemon.listen)
+        return container.settings(self._config_file, places.tasks_file())
+
+    def _safe(self, settings: Settings) -> Settings:
+        """The settings, judged by where the daemon listens, which is not always where they say. Raises ConfigError."""
+        try:
+            daemon = replace(settings.daemon, listen=self._addresses)
         except ValueError as error:
             raise ConfigError([Problem("medusa.daemon", str(error))]) from None
         return replace(settings, daemon=daemon)
@@ -160,7 +165,8 @@ class Daemon:
         """Tasks under way go on as they were begun; what is asked for from now on follows the new configuration."""
         reloading()
         try:
-            settings = await asyncio.to_thread(self._read)
+            read = await asyncio.to_thread(self._read)
+            settings = self._safe(read)
             self._check_the_same(settings)
             core = await asyncio.to_thread(self._opened, settings)
         except MedusaError as error:
@@ -173,7 +179,13 @@ class Daemon:
             await self._server.exchange(core)
             self._retire(core)
             _log.info("the configuration was read anew")
+            self._tell_what_waits(read)
         notify(READY="1", STATUS="serving")
+
+    def _tell_what_waits(self, read: Settings) -> None:
+        changed = awaiting_restart(self._started.daemon, read.daemon, listens_elsewhere=self._elsewhere)
+        if changed:
+            _log.warning("these changes do not count before a new start: %s", ", ".join(changed))
 
     def _check_the_same(self, settings: Settings) -> None:
         here, there = self._settings.engine, settings.engine

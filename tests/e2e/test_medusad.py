@@ -202,6 +202,16 @@ def test_sighup_reads_tokens_and_targets_anew(tmp_path: Path, sandbox: Sandbox) 
         stub.ListPlatforms(pb.ListPlatformsRequest(), metadata=bearing)
 
 
+def test_sighup_names_what_needs_a_new_start(tmp_path: Path, sandbox: Sandbox) -> None:
+    listen = [socket_of(tmp_path)]
+    config = write_config(tmp_path, sandbox, listen=listen)
+    with medusad(config) as running, client(socket_of(tmp_path)) as stub:
+        stub.ListPlatforms(pb.ListPlatformsRequest())
+        write_config(tmp_path, sandbox, listen=[*listen, "127.0.0.1:0"], metrics="127.0.0.1:0")
+        running.signal(signal.SIGHUP)
+        running.until_logged("do not count before a new start: medusa.daemon.listen, medusa.daemon.metrics\n")
+
+
 def test_what_runs_goes_on_over_a_reload_and_a_term(tmp_path: Path, sandbox: Sandbox) -> None:
     config = write_config(tmp_path, sandbox, media_roots=[str(tmp_path)])
     sandbox.fault(platform="youtube", operation="video.bytes", kind="slow", bytes_per_s=4 * MIB)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from medusa.config import load
+from medusa.config import BoundSettings, DaemonSettings, load
 from medusa.daemon.app import BAD_CONFIG, CANNOT_LISTEN, app
 from medusa.daemon.daemon import Daemon
+from medusa.daemon.restart import awaiting_restart
 from medusa.daemon.tokens import hashed, holder
 from medusa.domain.failures import ConfigError
 from tests.integration.daemon.conftest import WITHIN_S
@@ -48,7 +49,7 @@ def test_no_reload_opens_what_is_listened_at(tmp_path: Path) -> None:
     daemon = Daemon(config)
     config.write_text(json.dumps({"medusa": {"engine": {"path": "tasks.db"}, "daemon": {"listen": ["127.0.0.1:0"]}}}))
     with pytest.raises(ConfigError, match="can be reached from other machines"):
-        daemon._read()
+        daemon._safe(daemon._read())
 
 
 def test_a_reload_does_not_pretend_to_follow_other_files_of_tls(tmp_path: Path) -> None:
@@ -64,6 +65,16 @@ def test_a_reload_does_not_pretend_to_follow_other_files_of_tls(tmp_path: Path) 
     write(**tls, client_ca_file="ca.pem")
     with pytest.raises(ConfigError, match=r"medusa\.daemon\.tls: other files need a new start"):
         daemon._check_the_same(daemon._read())
+
+
+def test_what_counts_from_the_next_start_on_is_named() -> None:
+    started = DaemonSettings(("unix:/run/m.sock",))
+    bounds = BoundSettings(message_bytes=1024**2, streams=1, tasks=1)
+    other = DaemonSettings(("127.0.0.1:7433",), metrics="127.0.0.1:9433", traces=True, bounds=bounds, drain_s=1.0)
+    named = ["medusa.daemon.metrics", "medusa.daemon.traces", "medusa.daemon.bounds.message_bytes"]
+    assert awaiting_restart(started, started, listens_elsewhere=False) == ()
+    assert [*awaiting_restart(started, other, listens_elsewhere=False)] == ["medusa.daemon.listen", *named]
+    assert [*awaiting_restart(started, other, listens_elsewhere=True)] == named
 
 
 def test_a_bad_certificate_is_named(tmp_path: Path) -> None:
