@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -101,22 +101,26 @@ def chosen(context: click.Context, config: Path | None) -> Source:
     return daemon or inputs.config_file(config)
 
 
-def opened(source: Source) -> Medusa:
+Sent = Callable[[int, int], None]
+"""Is told how many bytes of a media file a daemon was handed, and of how many; from any thread."""
+
+
+def opened(source: Source, sent: Sent | None = None) -> Medusa:
     """A face of the source, to be entered as a context; it makes no file of tasks unless the config names one.
 
     One that is there is looked at: what of a quota is left stands in it. It takes over no task by itself, as `kept`
     neither.
     """
     if not isinstance(source, Path):
-        return _client(source)
+        return _client(source, sent)
     kept_in = tasks_file(source)
     return MedusaCore(config_file=source, resume=False, tasks_file=kept_in if kept_in.exists() else None)
 
 
-def kept(source: Source) -> Medusa:
+def kept(source: Source, sent: Sent | None = None) -> Medusa:
     """The same, over tasks that outlive a process."""
     if not isinstance(source, Path):
-        return _client(source)
+        return _client(source, sent)
     return MedusaCore(config_file=source, resume=False, tasks_file=tasks_file(source))
 
 
@@ -131,7 +135,7 @@ def tasks_file(config: Path) -> Path:
     return user_state_path("medusa", appauthor=False) / "cli" / f"{config.stem}-{place}.db"
 
 
-def _client(daemon: DaemonAt) -> Medusa:
+def _client(daemon: DaemonAt, sent: Sent | None) -> Medusa:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what its core says on stderr is said by us
     from medusa.daemon.client import MedusaClient
 
@@ -141,4 +145,5 @@ def _client(daemon: DaemonAt) -> Medusa:
         tls_ca=daemon.tls_ca,
         tls_cert=daemon.tls_cert,
         tls_key=daemon.tls_key,
+        on_upload=sent,
     )

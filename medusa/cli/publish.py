@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import click
 
 from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, listed, say
 from medusa.cli.faces import Medusa, Source, kept, opened
-from medusa.cli.progress import standing
+from medusa.cli.handing import HandingOver
+from medusa.cli.progress import lines, standing
 from medusa.cli.views import View, view
 from medusa.domain.failures import ConfigError, InvalidRequest
 from medusa.domain.task import Task, TaskStatus, status_reply
@@ -49,8 +51,10 @@ def publish(
     """Publish, show how it goes, print the outcome; the exit status."""
     if in_memory and not isinstance(source, Path):
         raise InvalidRequest([Problem("--in-memory", "a daemon keeps its tasks: give --daemon or --in-memory")])
-    with opened(source) if in_memory else kept(source) as core:
-        task_id = core.publish_async(media, list(targets), metadata, idempotency_key=key)
+    handing = HandingOver(media, partial(view, quiet=quiet, bars_only=as_json))
+    with opened(source) if in_memory else kept(source, handing) as core:
+        with handing:
+            task_id = core.publish_async(media, list(targets), metadata, idempotency_key=key)
         if not quiet and not as_json:
             say(f"Task {task_id}")
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet, lasting=not in_memory)
@@ -86,7 +90,7 @@ def follow(core: Medusa, task_id: str, shown: View) -> Task:
 
 def _show(core: Medusa, task_id: str, shown: View) -> None:
     for task in core.watch(task_id):
-        shown.show(task)
+        shown.draw(lines(task))
         if task.resting:  # another process has paused it
             return
 
@@ -121,7 +125,8 @@ def validate(
     as_json: bool,
 ) -> int:
     """Print everything that is wrong with a request, or "valid"; the exit status."""
-    with opened(source) as core:
+    handing = HandingOver(media, partial(view, bars_only=as_json))
+    with opened(source, handing) as core, handing:
         problems = core.validate(media, list(targets), metadata, online=online)
     if as_json:
         _print_verdict(problems)

@@ -10,6 +10,7 @@ from typing import Final
 from medusa.cli import described
 from medusa.cli.ending import COMPLETED, FAILED, clean, say
 from medusa.cli.faces import Medusa, Source, kept
+from medusa.cli.progress import lines
 from medusa.cli.publish import to_its_end
 from medusa.cli.views import View, view
 from medusa.domain.failures import TaskConflict
@@ -57,7 +58,7 @@ def watched(source: Source, task_id: str, *, as_json: bool) -> int:
             if seen is None:
                 print(json.dumps(described.whole(task)), flush=True)
             else:
-                seen.show(task)
+                seen.draw(lines(task))
             if task.resting:
                 break
         task = core.get_task(task_id)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from medusa.cli.ending import clean, say
-from medusa.cli.progress import Line, Stillness, change, lines
+from medusa.cli.progress import Line, Stillness, change
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
-
-    from medusa.domain.task import Task
 
 
 EVERY_S: Final = 60.0
@@ -22,7 +21,7 @@ EVERY_S: Final = 60.0
 
 
 class View(Protocol):
-    """Something that shows snapshots of one task as they come."""
+    """Something that shows lines of progress, snapshot by snapshot."""
 
     def __enter__(self) -> Self: ...
 
@@ -30,8 +29,8 @@ class View(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def show(self, task: Task) -> None:
-        """The task as it stands now."""
+    def draw(self, lines: Iterable[Line]) -> None:
+        """The lines as they stand now."""
         ...
 
 
@@ -61,7 +60,7 @@ class Silence:
     def __exit__(self, *raised: object) -> None:
         pass
 
-    def show(self, task: Task) -> None:
+    def draw(self, lines: Iterable[Line]) -> None:
         pass
 
 
@@ -71,9 +70,9 @@ class Lines(Silence):
     def __init__(self) -> None:
         self._told: dict[str, tuple[float, Line]] = {}
 
-    def show(self, task: Task) -> None:
+    def draw(self, lines: Iterable[Line]) -> None:
         now = time.monotonic()
-        for line in lines(task):
+        for line in lines:
             told_at, before = self._told.get(line.key, (now, None))
             text = change(before, line, due=now - told_at >= EVERY_S)
             if text:
@@ -99,15 +98,15 @@ class Bars:
         if self._rows:
             self._progress.stop()
 
-    def show(self, task: Task) -> None:
-        """Drawing starts once there is something to draw."""
+    def draw(self, lines: Iterable[Line]) -> None:
+        """It starts once there is something to draw."""
         started = bool(self._rows)
-        self._update(task)
+        self._update(lines)
         if self._rows and not started:
             self._progress.start()
 
-    def _update(self, task: Task) -> None:
-        for line in lines(task):
+    def _update(self, lines: Iterable[Line]) -> None:
+        for line in lines:
             self._stillness.seen(line, time.monotonic())
             if line.key not in self._rows:
                 self._rows[line.key] = self._progress.add_task("", line=line)

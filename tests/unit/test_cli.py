@@ -359,7 +359,7 @@ SNAPSHOTS = [
 def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with Lines() as view:
         for snapshot in SNAPSHOTS:
-            view.show(snapshot)
+            view.draw(lines(snapshot))
     assert capsys.readouterr().err == (
         "Looking at talk.mp4: done\n"
         "Uploading to YouTube: 5.0/10.0 MB\n"
@@ -373,7 +373,7 @@ def test_bars_end_with_every_steps_outcome() -> None:
     console = Console(file=screen, force_terminal=True, color_system=None, width=100, legacy_windows=False)
     with Bars(console) as view:
         for snapshot in SNAPSHOTS:
-            view.show(snapshot)
+            view.draw(lines(snapshot))
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
     looked, uploaded, posted = drawn.rstrip().splitlines()[-3:]
     assert looked.rstrip() == "✓ Looking at talk.mp4"
@@ -387,7 +387,7 @@ def sent(width: int, *snapshots: Task) -> str:
     console = Console(file=screen, force_terminal=True, color_system=None, width=width, legacy_windows=False)
     with Bars(console) as view:
         for snapshot in snapshots:
-            view.show(snapshot)
+            view.draw(lines(snapshot))
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
 
 

@@ -12,6 +12,7 @@ from medusa.daemon.client.endpoint import Endpoint
 from medusa.daemon.client.errors import answered, error_of
 from medusa.daemon.client.operations import Publishing
 from medusa.daemon.client.patience import Patience
+from medusa.daemon.client.uploading import Sent, untold
 from medusa.domain.failures import MedusaError
 
 MediaFile = str | PathLike[str]
@@ -29,10 +30,11 @@ class Client:
         tls_cert: MediaFile | None = None,
         tls_key: MediaFile | None = None,
         upload: bool | None = None,
+        on_upload: Sent | None = None,
     ) -> None:
         files = (Path(file) if file else None for file in (tls_ca, tls_cert, tls_key))
         self._endpoint = Endpoint(address, token, *files)
-        self._publishing = Publishing(upload=upload, remote=self._endpoint.remote)
+        self._publishing = Publishing(upload=upload, remote=self._endpoint.remote, sent=on_upload or untold)
         self._reached = False
         self._closed = False
         self._connect()

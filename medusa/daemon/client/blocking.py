@@ -32,6 +32,8 @@ class MedusaClient(Client):
     `tls_cert`, `tls_key`: PEM files, the authority that signed the daemon's certificate and this client's own
     certificate. Off this machine a connection is always encrypted. `upload`: whether media files are handed over as
     bytes; None: unless the daemon is on a Unix socket and may read them where they are.
+    `on_upload(done, total)` is told how many bytes of a file were handed over; from any thread, so that it must return
+    at once and raise nothing.
 
     Beside the errors of MedusaCore: DaemonUnreachable, AccessDenied, LimitReached. A call that does no harm twice is
     repeated when the line breaks, and a watcher comes back by itself, so that a restart of the daemon is not noticed.

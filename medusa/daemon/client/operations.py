@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 from medusa.daemon.client import asked, calls
 from medusa.daemon.client.calls import Call
 from medusa.daemon.client.errors import DaemonUnreachable, MediaNotFound
-from medusa.daemon.client.uploading import Upload
+from medusa.daemon.client.uploading import Sent, Upload
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.domain.failures import InvalidRequest, MedusaError
 from medusa.domain.task import Task
@@ -56,8 +56,9 @@ class Running(Generic[T]):
 class Publishing:
     """What is asked for by `publish_async` and `validate`."""
 
-    def __init__(self, *, upload: bool | None, remote: bool) -> None:
+    def __init__(self, *, upload: bool | None, remote: bool, sent: Sent) -> None:
         """`upload`: hand media files over as bytes; None: where the daemon cannot read them, being `remote` or not."""
+        self._sent = sent
         self._first = remote if upload is None else upload
         self._otherwise = upload is None
 
@@ -111,7 +112,7 @@ class Publishing:
                     raise _without_file(error, path) from error
                 _check_all_but_the_file(error)
         upload: Upload = yield lambda: Upload.of(path)
-        yield from _handed_over(upload)
+        yield from _handed_over(upload, self._sent)
         request.media_id = upload.media_id
         return (yield from ask())
 
@@ -149,7 +150,7 @@ def _without_file(error: InvalidRequest, path: str) -> InvalidRequest:
     )
 
 
-def _handed_over(upload: Upload) -> Operation[None]:
+def _handed_over(upload: Upload, sent: Sent) -> Operation[None]:
     """Send the bytes that the daemon has not, over as many streams as it takes."""
     breaks, reached = 0, -1
     while True:
@@ -158,7 +159,7 @@ def _handed_over(upload: Upload) -> Operation[None]:
             return
         breaks, reached = (breaks if media.offset <= reached else 0), media.offset
         try:
-            yield calls.send_media(upload.requests(media.offset))
+            yield calls.send_media(upload.requests(media.offset, sent))
         except DaemonUnreachable:
             breaks += 1
             if breaks > BREAKS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,13 @@ from medusa.domain.failures import InvalidRequest
 from medusa.domain.values import Problem
 
 CHUNK: Final = 512 * 1024
+Sent = Callable[[int, int], None]
+"""Is told how many bytes of a media file were handed over, and of how many: from any thread, several times a second. It
+must return at once and raise nothing."""
+
+
+def untold(_done: int, _total: int) -> None:
+    """For whoever does not want to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Upload:
         named = hashlib.sha256(digest + file.name.encode())
         return cls(file, size, digest, named.hexdigest())
 
-    def requests(self, offset: int) -> Iterator[pb.UploadMediaRequest]:
+    def requests(self, offset: int, sent: Sent = untold) -> Iterator[pb.UploadMediaRequest]:
         """The messages of one stream, whose first byte is that at `offset`."""
         header = pb.MediaHeader(
             media_id=self.media_id,
@@ -52,8 +59,10 @@ class Upload:
         yield pb.UploadMediaRequest(header=header)
         with self.path.open("rb") as file:
             file.seek(offset)
+            sent(offset, self.size)
             while chunk := file.read(CHUNK):
                 yield pb.UploadMediaRequest(chunk=chunk)
+                sent(file.tell(), self.size)  # the next one is asked for: there was room for this one
 
 
 def _unreadable(file: Path, error: OSError | ValueError) -> Problem:

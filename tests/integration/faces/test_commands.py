@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,9 +22,15 @@ POST = ("--to", "facebook", "--set", "facebook.message=Out now", "--json", "--qu
 
 
 @pytest.fixture(scope="module")
-def address(config: Path) -> Iterator[str]:
-    with daemon(config) as (socket, _):
-        yield socket
+def addresses(config: Path) -> Iterator[tuple[str, str]]:
+    """A daemon's Unix socket and its port."""
+    with daemon(config) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def address(addresses: tuple[str, str]) -> str:
+    return addresses[0]
 
 
 @pytest.fixture
@@ -49,6 +57,27 @@ def test_publish_shows_how_it_goes_and_what_came_of_it(medusa: Medusa, sandbox: 
     assert "vimeo_url: https://vimeo.com/" in done.stdout
     assert "Uploading to Vimeo: done" in done.stderr
     assert made(sandbox) == nothing_but(vimeo=1, facebook=1)
+
+
+def test_a_file_on_its_way_to_the_daemon_is_shown(addresses: tuple[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
+    def publish(address: str, media: Path, *words: str) -> str:
+        """What it tells on the way."""
+        done = CliRunner().invoke(app, ["--daemon", address, "publish", str(media), "--to", "vimeo", *words])
+        assert done.exit_code == 0, done.stderr
+        return done.stderr
+
+    socket, port = addresses
+    media = large(tmp_path, 8 * MIB)
+    other = shutil.copyfile(media, tmp_path / "other.mp4")
+    assert "Handing" not in publish(socket, media), "the daemon reads it where it is"
+    assert "Handing" not in publish(port, media, "--quiet")
+    told = publish(port, other)
+    lines = [line for line in told.splitlines() if line.startswith("Handing other.mp4 to the daemon")]
+    assert lines[-1] == "Handing other.mp4 to the daemon: done"
+    assert len(lines) > 3
+    assert re.search(r": \d\.\d/8\.6 MB", lines[1])
+    assert told.index(lines[-1]) < told.index("Task ")
+    assert "Handing" not in publish(port, other), "the daemon still has it"
 
 
 def test_what_is_wrong_is_told_and_nothing_begins(medusa: Medusa, sandbox: Sandbox) -> None:
