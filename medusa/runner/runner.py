@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping
 
 from medusa.domain import pipeline
-from medusa.domain.failures import TaskConflict, TaskLost, TaskNotFound
+from medusa.domain.failures import TaskConflict, TaskNotFound
 from medusa.domain.task import StepState, Task
+from medusa.runner.carried import CarriedTask
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.saving import kept
-from medusa.runner.step_run import StepRun
-from medusa.runner.task_run import RunContext, TaskRun
+from medusa.runner.taken import TakenTask
 from medusa.runner.workers import Workers
 
 _log = logging.getLogger("medusa.runner")
@@ -24,16 +24,13 @@ class TaskRunner:
         self._ports = ports
         self._workers = workers
 
-    async def take(self, task_id: str) -> int | None:
-        """Become the task's only writer: an epoch. None when another process carries the task, or it is gone."""
+    async def take(self, task_id: str) -> TakenTask | None:
+        """Become the task's only writer. None when another process carries the task, or it is gone."""
         try:
-            return await kept(self._ports.repository.take_soon(task_id))
+            epoch = await kept(self._ports.repository.take_soon(task_id))
         except (TaskConflict, TaskNotFound):
             return None
-
-    async def release(self, task_id: str) -> None:
-        """Let others take the task."""
-        await kept(self._ports.repository.release_soon(task_id))
+        return TakenTask(self._ports, self._workers, CarriedTask(self._ports.repository, task_id, epoch))
 
     def unfinished(self) -> tuple[str, ...]:
         """Ids of the tasks that wait for someone to go on with them."""
@@ -68,17 +65,6 @@ class TaskRunner:
         except TaskNotFound:
             return False
         return bool(pipeline.next_steps(task) or pipeline.unreachable(task))
-
-    async def carry(self, task_id: str, epoch: int, context: RunContext) -> None:
-        """Carry the task through to its end, or until another process has taken it over."""
-        try:
-            await TaskRun(self._ports, task_id, epoch).run(context)
-        except TaskLost as lost:
-            _log.info("%s: it is let go of here", lost)
-
-    def step(self, task_id: str, step_key: str, epoch: int) -> StepRun:
-        """One step of it, ready to run. Called in a running event loop."""
-        return StepRun(self._ports, self._workers, task_id, step_key, epoch)
 
     def left(self, task_id: str) -> str:
         """What an interrupted task leaves undone, in a line."""

@@ -26,8 +26,8 @@ from medusa.domain.ports import Call
 from medusa.domain.task import Step
 from medusa.domain.values import Media
 from medusa.runner.call import RunnerCall
+from medusa.runner.carried import CarriedTask
 from medusa.runner.ports import RunnerPorts
-from medusa.runner.saving import kept
 from medusa.runner.workers import Workers
 
 _log = logging.getLogger("medusa.runner")
@@ -44,9 +44,8 @@ class StepLife:
         self,
         ports: RunnerPorts,
         workers: Workers,
-        task_id: str,
+        carried: CarriedTask,
         step: Step,
-        epoch: int,
         *,
         patience: Patience = Patience(),  # noqa: B008 - a frozen value
     ) -> None:
@@ -55,8 +54,8 @@ class StepLife:
         self._patience = patience
         self.step = step
         self._workers = workers
-        self.task_id = task_id
-        self._epoch = epoch
+        self._carried = carried
+        self.task_id = carried.id
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._called_off = False
@@ -74,17 +73,19 @@ class StepLife:
 
         Raises TaskLost when another writer has the task, and StorageFailed: whoever carries it here lets go of it then.
         """
-        await kept(self._put(step, announce))
+        self.amend(step)
+        await self._carried.save(step, announce=announce)
+
+    def change_soon(self, step: Step) -> None:
+        """`change` without waiting: the next `change` of its task, which comes before all else, waits for it."""
+        self.amend(step)
+        self._carried.save_soon(step)
 
     def amend(self, step: Step) -> None:
         """Change the step by what is saved with its next change, which comes before anything else is done."""
         self.step = step
         if self._called_off and not self.may_be_out:
             self._stop.set()
-
-    def _put(self, step: Step, announce: bool) -> Future[None]:
-        self.amend(step)
-        return self.ports.repository.save_step_soon(self.task_id, step, self._epoch, announce)
 
     def now(self) -> float:
         """Epoch seconds."""
@@ -390,7 +391,8 @@ class StepLife:
         self._pace = self._pace.seen(now, arrived) if self._pace else Pace(now, arrived)
         moved = pipeline.progressed(self.step, arrived, self._pace.rate)
         if (moved.done, moved.rate) != (self.step.done, self.step.rate):
-            self._put(moved, announce=True).add_done_callback(self._shown)
+            self.amend(moved)
+            self._carried.show(moved).add_done_callback(self._shown)
 
     def _shown(self, shown: Future[None]) -> None:
         """Progress that is not kept does no harm, unless it tells that the task is another's."""

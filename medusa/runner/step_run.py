@@ -21,6 +21,7 @@ from medusa.domain.failures import (
 from medusa.domain.quota import exhausted, shortage
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task
 from medusa.domain.values import Media, MediaKind, Receipt, StepSpec
+from medusa.runner.carried import CarriedTask
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.publication import publish, unknown
 from medusa.runner.step_life import StepLife
@@ -33,11 +34,11 @@ _log = logging.getLogger("medusa.runner")
 class StepRun:
     """`run` raises TaskLost, StorageFailed or nothing: how it ended is in the step."""
 
-    def __init__(self, ports: RunnerPorts, workers: Workers, task_id: str, step_key: str, epoch: int) -> None:
-        task = ports.repository.carried(task_id)
-        self._life = StepLife(ports, workers, task_id, task.step(step_key), epoch, patience=task.request.patience)
+    def __init__(self, ports: RunnerPorts, workers: Workers, carried: CarriedTask, step_key: str) -> None:
+        task = carried.task
+        self._life = StepLife(ports, workers, carried, task.step(step_key), patience=task.request.patience)
         self._ports = ports
-        self._task_id = task_id
+        self._carried = carried
 
     @property
     def may_be_out(self) -> bool:
@@ -55,7 +56,7 @@ class StepRun:
         if life.step.state is StepState.WAITING and (task.stopping or task.paused):  # since the step was chosen
             await life.change(pipeline.skipped(life.step, life.now()) if task.stopping else life.step)
             return life.step
-        await life.change(pipeline.started(life.step, life.now()))
+        life.amend(pipeline.started(life.step, life.now()))
         try:
             receipt = await self._carry_out(self._task)
         except (TaskLost, StorageFailed):  # what is saved stands, and what goes on from there finds out the rest
@@ -69,16 +70,16 @@ class StepRun:
             if isinstance(error, MediaChanged):
                 await clear_away(life)
         except Exception as error:
-            _log.exception("step %s of task %s met a bug", life.step.name, self._task_id)
+            _log.exception("step %s of task %s met a bug", life.step.name, self._carried.id)
             said = f"Medusa met a bug in itself ({type(error).__name__}); its log has more"
             await self._end(Failure(FailureKind.BUG, said))
         else:
-            await life.change(pipeline.succeeded(life.step, receipt, life.now()))
+            life.change_soon(pipeline.succeeded(life.step, receipt, life.now()))
         return life.step
 
     @property
     def _task(self) -> Task:
-        return self._ports.repository.carried(self._task_id)
+        return self._carried.task
 
     async def _interrupted(self) -> None:
         life, task = self._life, self._task
@@ -114,6 +115,7 @@ class StepRun:
     async def _look(self, task: Task) -> Receipt:
         """Look at each file of the task once."""
         found = {}
+        await self._life.change(self._life.step)  # it may take a while
         for media in {step.spec.media.uri: step.spec.media for step in task.steps if step.spec.media}.values():
             found[media.uri] = asdict(await self._life.work(partial(self._ports.probe.look, media)))
         return Receipt(None, extra={"media": found})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from medusa.domain import pipeline
 from medusa.domain.task import Step, StepState, Task
-from medusa.runner.ports import RunnerPorts
-from medusa.runner.saving import kept
+from medusa.runner.carried import CarriedTask
 
 
 class RunContext(Protocol):
@@ -34,10 +34,9 @@ class RunContext(Protocol):
 class TaskRun:
     """One run of one task, from where it stands to its end."""
 
-    def __init__(self, ports: RunnerPorts, task_id: str, epoch: int) -> None:
-        self._ports = ports
-        self._task_id = task_id
-        self._epoch = epoch
+    def __init__(self, carried: CarriedTask, now: Callable[[], float]) -> None:
+        self._carried = carried
+        self._now = now
         self._reopened: set[str] = set()
         """Keys of the steps that had been opened anew already when they were started."""
 
@@ -59,7 +58,7 @@ class TaskRun:
 
     @property
     def _task(self) -> Task:
-        return self._ports.repository.carried(self._task_id)
+        return self._carried.task
 
     async def _begin(self, context: RunContext) -> None:
         """Start what may start, and skip what no longer can."""
@@ -68,7 +67,7 @@ class TaskRun:
             if task.stopping and context.running:
                 return  # what runs may still tell something; the rest is skipped when it has ended
             for step in unreachable:
-                await self._save(pipeline.given_up(task, step, self._ports.now()))
+                await self._carried.save(pipeline.given_up(task, step, self._now()))
             task = self._task
         for step in pipeline.next_steps(task):
             if step.key not in context.running:  # one that was started just now may still be waiting for its turn
@@ -86,7 +85,4 @@ class TaskRun:
     async def _rewind(self, step: Step) -> None:
         """What the step was made from is gone: those steps are opened anew."""
         for earlier in pipeline.sources(self._task, step):
-            await self._save(pipeline.rewound(earlier))
-
-    async def _save(self, step: Step) -> None:
-        await kept(self._ports.repository.save_step_soon(self._task_id, step, self._epoch))
+            await self._carried.save(pipeline.rewound(earlier))

@@ -41,15 +41,23 @@ _TAKING_OVER = "taking over"
 """Stands among the unfinished tasks while the repository is being asked for them."""
 
 
-class Runner(Protocol):
-    """What the container injects: how to carry a task, and one of its steps, through. Called in the engine's loop."""
+class Taken(Protocol):
+    """A task that was taken, to be carried through and released."""
 
-    async def take(self, task_id: str) -> int | None:
-        """Become the task's only writer: an epoch. None when another process carries the task, or it is gone."""
+    def carry(self, context: LocalContext) -> Awaitable[None]: ...
+
+    def step(self, step_key: str) -> Running: ...
+
+    async def release(self) -> None:
+        """Let others take the task."""
         ...
 
-    async def release(self, task_id: str) -> None:
-        """Let others take the task."""
+
+class Runner(Protocol):
+    """What the container injects. Called in the engine's loop."""
+
+    async def take(self, task_id: str) -> Taken | None:
+        """Become the task's only writer. None when another process carries the task, or it is gone."""
         ...
 
     def unfinished(self) -> tuple[str, ...]:
@@ -72,10 +80,6 @@ class Runner(Protocol):
     def is_left(self, task_id: str) -> bool:
         """Whether there is more to do for the task, now."""
         ...
-
-    def carry(self, task_id: str, epoch: int, context: LocalContext) -> Awaitable[None]: ...
-
-    def step(self, task_id: str, step_key: str, epoch: int) -> Running: ...
 
     def left(self, task_id: str) -> str:
         """What an interrupted task leaves undone, in a line."""
@@ -371,21 +375,21 @@ class LocalEngine:
             self._ended(task_id)
 
     async def _take(self, runner: Runner, task_id: str) -> None:
-        epoch = await runner.take(task_id)
-        if epoch is None:
+        taken = await runner.take(task_id)
+        if taken is None:
             self._elsewhere.add(task_id)
             return
         self._elsewhere.discard(task_id)
-        await self._carry_as(runner, task_id, epoch)
+        await self._carry_through(task_id, taken)
         if runner.is_left(task_id):  # another process asked for more, and could not take it before its release
             self._again.add(task_id)
 
-    async def _carry_as(self, runner: Runner, task_id: str, epoch: int) -> None:
-        context = self._contexts[task_id] = LocalContext(lambda key: runner.step(task_id, key, epoch))
+    async def _carry_through(self, task_id: str, taken: Taken) -> None:
+        context = self._contexts[task_id] = LocalContext(taken.step)
         if self._draining:
             context.leave()
         try:
-            await runner.carry(task_id, epoch, context)
+            await taken.carry(context)
         except StorageFailed:
             context.leave()
             await context.ended()
@@ -394,7 +398,7 @@ class LocalEngine:
             context.stop(at_once=True)
             await context.ended()
             del self._contexts[task_id]
-            await runner.release(task_id)
+            await taken.release()
 
     async def _listen(self) -> None:
         """Another process that shares the repository can only leave a word there."""

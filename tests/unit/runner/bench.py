@@ -208,11 +208,12 @@ class Bench:
     async def carry(self, task: Task, begun: list[LocalContext] | None = None) -> Task:
         """Carry the task to its end, as an engine does. `begun` is given the run's context."""
         runner = TaskRunner(self.ports, self.workers)
-        epoch = await runner.take(task.id)
-        context = LocalContext(lambda key: runner.step(task.id, key, epoch))
+        taken = await runner.take(task.id)
+        assert taken
+        context = LocalContext(taken.step)
         if begun is not None:
             begun.append(context)
-        await runner.carry(task.id, epoch, context)
+        await taken.carry(context)
         return self.repository.get(task.id)
 
     def run(self, work: Awaitable[T]) -> T:

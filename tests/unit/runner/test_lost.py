@@ -13,6 +13,7 @@ from medusa.adapters.platforms.fake.script import Held
 from medusa.domain import pipeline
 from medusa.domain.failures import TaskLost
 from medusa.domain.task import Task, TaskStatus
+from medusa.runner.carried import CarriedTask
 from medusa.runner.step_life import StepLife
 from tests.unit.runner.bench import WINDOW, Bench
 from tests.unit.runner.conftest import BenchOf
@@ -64,7 +65,7 @@ def test_an_upload_learns_of_it_from_its_progress(bench: Bench) -> None:
     epoch = bench.repository.take(task.id)
 
     async def lost() -> None:
-        life = StepLife(bench.ports, bench.workers, task.id, step, epoch)
+        life = StepLife(bench.ports, bench.workers, CarriedTask(bench.repository, task.id, epoch), step)
         bench.repository.take(task.id)
         life._show(WINDOW)
         await asyncio.wait_for(life._stop.wait(), PATIENCE_S)

@@ -13,6 +13,7 @@ from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind
 from medusa.domain.task import Step, StepState, Task, TaskStatus
 from medusa.domain.values import Checkpoint, Receipt, Span
+from medusa.runner.carried import CarriedTask
 from medusa.runner.task_run import TaskRun
 from tests.unit.runner.bench import Bench, step
 from tests.unit.runner.conftest import BenchOf
@@ -59,7 +60,7 @@ def test_ends_that_come_together_start_nothing_twice(bench_of: BenchOf) -> None:
     bench = bench_of(keys=("one", "two", "three"))
     task = bench.task(VIDEO, VIDEO, POST)
     context = Instant(bench, task)
-    bench.run(TaskRun(bench.ports, task.id, 0).run(context))
+    bench.run(TaskRun(CarriedTask(bench.repository, task.id, 0), bench.now).run(context))
     assert sorted(context.started) == sorted({one.key for one in task.steps})
 
 

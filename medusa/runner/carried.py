@@ -1,0 +1,68 @@
+"""A task as the one who carries it sees it: what is kept, and what is being saved already."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+
+from medusa.domain.ports import TaskRepositoryPort
+from medusa.domain.task import Step, Task
+from medusa.runner.saving import kept
+
+
+class CarriedTask:
+    """What one run of a task reads and saves.
+
+    A step's end is saved while the next one gets ready, so that they share a commit. Nothing counts as kept before all
+    that was begun earlier: whoever waits for a save, as everyone does before an exchange, waits for those as well.
+    """
+
+    def __init__(self, repository: TaskRepositoryPort, task_id: str, epoch: int) -> None:
+        self._repository = repository
+        self.id = task_id
+        self._epoch = epoch
+        self._begun: dict[str, Step] = {}
+        """Key -> the step as it is being saved."""
+        self._lock = threading.Lock()
+        self._broken: BaseException | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task as it will stand once all that was begun is kept."""
+        with self._lock:  # before the task is read: what is kept meanwhile is in both
+            begun = dict(self._begun)
+        task = self._repository.carried(self.id)
+        if not begun:
+            return task
+        return replace(task, steps=tuple(begun.get(step.key, step) for step in task.steps))
+
+    async def save(self, step: Step, *, announce: bool = True) -> None:
+        """Once it is kept, and all before it. Raises TaskLost or StorageFailed, also of an earlier one."""
+        await kept(self.save_soon(step, announce=announce))
+        self.check()
+
+    def save_soon(self, step: Step, *, announce: bool = True) -> Future[None]:
+        """The same without waiting: what keeps it from being saved is raised where it is next waited for."""
+        with self._lock:
+            self._begun[step.key] = step
+        saving = self.show(step, announce=announce)
+        saving.add_done_callback(partial(self._saved, step))
+        return saving
+
+    def show(self, step: Step, *, announce: bool = True) -> Future[None]:
+        """Save what does no harm if it is lost."""
+        return self._repository.save_step_soon(self.id, step, self._epoch, announce)
+
+    def check(self) -> None:
+        """Raises what kept something from being saved."""
+        if self._broken is not None:
+            raise self._broken
+
+    def _saved(self, step: Step, saving: Future[None]) -> None:
+        """Told in the order in which they were begun, in whatever thread saves."""
+        self._broken = self._broken or saving.exception()
+        with self._lock:
+            if self._begun.get(step.key) is step:
+                del self._begun[step.key]
