@@ -96,7 +96,7 @@ class UploaderPort(Protocol):
     """Everything that nobody outside sees yet, for hosts and posts alike: preflight, bytes, thumbnail, poll."""
 
     def open(self, call: Call, spec: StepSpec, made: Mapping[str, Receipt]) -> Checkpoint:
-        """Where the step begins. Changes nothing on the platform. `made`: receipts of the target's steps by name."""
+        """Where the step begins: at once, without any exchange. `made`: receipts of the target's steps by name."""
         ...
 
     def advance(self, call: Call, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:

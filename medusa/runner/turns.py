@@ -52,6 +52,9 @@ class Turns:
         self._clock += 1
         self._tasks.setdefault(task, self._clock)
         turn = Turn(task, target, urgent, self._clock)
+        if self._free and not self._waiting and self._used[target] < self._most(target):  # as nearly always
+            self._serve(turn)
+            return turn
         heappush(self._waiting.setdefault(target, []), self._place(turn))
         self._grant()
         return turn
@@ -71,14 +74,12 @@ class Turns:
             self._grant()
 
     def _grant(self) -> None:
-        while self._free:
+        while self._free and self._waiting:
             fit = [turn for target in tuple(self._waiting) if (turn := self._first(target))]
             if not fit:
                 return
             turn = min(fit, key=self._order)
             heappop(self._waiting[turn.target])
-            self._free -= 1
-            self._used[turn.target] += 1
             self._serve(turn)
 
     def _first(self, target: str) -> Turn | None:
@@ -104,6 +105,8 @@ class Turns:
 
     def _serve(self, turn: Turn) -> None:
         self._clock += 1
+        self._free -= 1
+        self._used[turn.target] += 1
         self._tasks.pop(turn.task, None)
         self._tasks[turn.task] = self._targets[turn.target] = self._clock
         if len(self._tasks) > _REMEMBERED:

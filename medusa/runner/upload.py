@@ -12,6 +12,7 @@ from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformE
 from medusa.domain.ports import UploaderPort
 from medusa.domain.task import Task
 from medusa.domain.values import Checkpoint, Media, Receipt, StepSpec
+from medusa.runner.call import RunnerCall
 from medusa.runner.publication import unknown
 from medusa.runner.step_life import StepLife
 
@@ -27,7 +28,8 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
         at = life.step.checkpoint
         try:
             if at is None:
-                moved: Checkpoint | Receipt = await life.once(partial(uploader.open, spec=spec, made=made))
+                life.raise_if_stopped()
+                moved: Checkpoint | Receipt = uploader.open(RunnerCall(life), spec, made)
             elif asking:
                 moved = await _ask(life, uploader, spec, at)
             else:

@@ -10,13 +10,15 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from contextvars import copy_context
-from typing import TypeVar
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
+from medusa.runner.bell import Bell, bell_of
 from medusa.runner.turns import Turn, Turns
 
 T = TypeVar("T")
-_Work = Callable[[], None]
 
 
 class Workers:
@@ -31,8 +33,8 @@ class Workers:
         self._limits = limits or {}
         self._bulk_turns = Turns(bulk, lambda target: self._most(target, bulk))
         self._call_turns = Turns(calls, lambda target: self._most(target, calls))
-        self._bulk: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._calls: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._bulk: queue.SimpleQueue[_Asked[Any] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Asked[Any] | None] = queue.SimpleQueue()
         self._threads = [self._start(self._bulk, f"medusa-bulk-{n}") for n in range(bulk)]
         self._threads += [self._start(self._calls, f"medusa-call-{n}") for n in range(calls)]
 
@@ -59,30 +61,9 @@ class Workers:
 
     async def run(self, work: Callable[[], T], *, bulk: bool = False) -> T:
         """The result of `work`, done in a thread; what it raises is raised here. Not ended by cancelling."""
-        loop, context = asyncio.get_running_loop(), copy_context()
+        loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-
-        def settle(result: T | None, error: BaseException | None) -> None:
-            if done.cancelled():
-                return
-            if error is not None:
-                done.set_exception(error)
-            else:
-                done.set_result(result)  # type: ignore[arg-type]  # T itself may be None
-
-        def task() -> None:
-            result: T | None = None
-            caught: BaseException | None = None
-            try:
-                result = context.run(work)
-            except BaseException as error:
-                caught = error
-            try:
-                loop.call_soon_threadsafe(settle, result, caught)
-            except RuntimeError:
-                return  # the loop has closed: nobody waits any more
-
-        (self._bulk if bulk else self._calls).put(task)
+        (self._bulk if bulk else self._calls).put(_Asked(work, done, copy_context(), bell_of(loop)))
         return await done
 
     def close(self) -> None:
@@ -90,11 +71,34 @@ class Workers:
         for thread in self._threads:
             (self._bulk if thread.name.startswith("medusa-bulk") else self._calls).put(None)
 
-    def _start(self, pending: queue.SimpleQueue[_Work | None], name: str) -> threading.Thread:
+    def _start(self, pending: queue.SimpleQueue[_Asked[Any] | None], name: str) -> threading.Thread:
         def serve() -> None:
-            while (work := pending.get()) is not None:
-                work()
+            while (asked := pending.get()) is not None:
+                asked.do()
 
         thread = threading.Thread(target=serve, name=name, daemon=True)
         thread.start()
         return thread
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[T]):
+    """Work for a thread, and the future in a loop that waits for it."""
+
+    work: Callable[[], T]
+    done: asyncio.Future[T]
+    context: Context
+    bell: Bell
+
+    def do(self) -> None:
+        """Called in the thread."""
+        try:
+            result = self.context.run(self.work)
+        except BaseException as error:
+            self.bell.call(partial(self._settle, self.done.set_exception, error))
+        else:
+            self.bell.call(partial(self._settle, self.done.set_result, result))
+
+    def _settle(self, settle: Callable[[Any], None], outcome: object) -> None:
+        if not self.done.done():  # who waited may have been cancelled
+            settle(outcome)

@@ -443,12 +443,11 @@ def test_a_file_that_holds_no_key_is_refused(opened: Open, tmp_path: Path) -> No
 
 
 def test_a_secret_cannot_be_put_in_another_place(opened: Open, tmp_path: Path) -> None:
-    repository = opened()
-    saved(repository, UPLOAD, INTENT)
+    saved(opened(), UPLOAD, INTENT)
     with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as connection:
         connection.execute("UPDATE steps SET intent = checkpoint WHERE place = 0")
     with pytest.raises(MedusaError, match="cannot be decrypted, and may have been published"):
-        repository.get("a")
+        opened().get("a")
 
 
 # ------------------------------------------------------------ retention

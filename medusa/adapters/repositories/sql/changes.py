@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -27,17 +27,18 @@ _REOPEN: Final = "UPDATE tasks SET epoch = epoch + 1, cancel_asked = ?, paused =
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What saving a step has come to."""
+    """What saving some steps has come to."""
 
-    step: Step
-    """As it is kept."""
+    steps: Mapping[str, Step]
+    """By their keys, as they were given."""
     before: int
     """The task's revision until then."""
     revision: int
     updated_at: float | None
     """None when nothing was announced."""
-    ended: bool
-    """Whether the task has."""
+    status: TaskStatus
+    """The task's."""
+    cancel_asked: bool
 
 
 class Changes:
@@ -94,20 +95,23 @@ class Changes:
         for place, step in enumerate(task.steps):
             self._rows.insert(connection, task.id, place, step)
 
-    def save_step(self, connection: Connection, task_id: str, step: Step, epoch: int, announced: int) -> Saved | None:
+    def save_steps(
+        self, connection: Connection, task_id: str, steps: Mapping[str, Step], epoch: int, announced: int
+    ) -> Saved | None:
         """None when the task is gone. The revision grows by `announced`."""
         before = self._known.standing(connection, task_id)
         if before is None:
             return None
         if epoch < before.epoch:
             raise TaskLost(task_id)
-        status = before.after(step)
-        kept = forgotten(step, status, before.cancel_asked)
-        self._rows.update(connection, task_id, kept)
+        status = before.after(steps)
+        for step in steps.values():
+            self._rows.update(connection, task_id, forgotten(step, status, before.cancel_asked))
         updated_at = self._announce(connection, task_id, announced) if announced else None
         self._move(connection, task_id, before, status)
-        self._known.saved(task_id, before, step)
-        return Saved(kept, before.revision, before.revision + announced, updated_at, status in ENDED)
+        self._known.saved(task_id, before, steps)
+        revision = before.revision + announced
+        return Saved(steps, before.revision, revision, updated_at, status, before.cancel_asked)
 
     def remember(self, connection: Connection, task_id: str, wish: Wish, value: bool) -> bool:
         before = self._standing(connection, task_id)

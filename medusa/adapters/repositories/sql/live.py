@@ -6,8 +6,10 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Final
 
+from medusa.adapters.repositories.secrets import forgotten
 from medusa.adapters.repositories.sql.changes import Saved
-from medusa.domain.task import Task
+from medusa.adapters.repositories.sql.retention import ENDED
+from medusa.domain.task import Step, Task
 
 _MANY: Final = 256
 """So many tasks are remembered, those that were taken last."""
@@ -19,6 +21,8 @@ class _Live:
     saves: int = 0
     """How many there were, so that what was read before one of them is not taken for newer."""
     task: Task | None = None
+    sure: bool = False
+    """Nobody else can have changed the task since it was seen so."""
 
 
 class LiveTasks:
@@ -27,25 +31,40 @@ class LiveTasks:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._live: dict[str, _Live] = {}
+        self._created: dict[str, Task] = {}
+        """Those that nobody has taken yet."""
+
+    def created(self, task: Task) -> None:
+        """It was made here, and is soon read again to be carried."""
+        with self._lock:
+            self._created[task.id] = task
+            if len(self._created) > _MANY:
+                del self._created[next(iter(self._created))]
 
     def follow(self, task_id: str, epoch: int) -> None:
         """It was taken here."""
         with self._lock:
             self._live.pop(task_id, None)
-            self._live[task_id] = _Live(epoch)
+            self._live[task_id] = _Live(epoch, task=self._created.pop(task_id, None))
             if len(self._live) > _MANY:
                 del self._live[next(iter(self._live))]
 
     def found(self, task_id: str, epoch: int, revision: int) -> Task | None:
-        """The task, if it is known and still has this epoch and revision."""
+        """The task, if it is known and was just seen at this epoch and revision."""
         live = self._live.get(task_id)
-        task = live.task if live is not None and live.epoch == epoch else None
-        return task if task is not None and task.revision == revision else None
+        if live is None:
+            created = self._created.get(task_id)
+            return created if created is not None and (epoch, revision) == (0, created.revision) else None
+        task = live.task if live.epoch == epoch else None
+        if task is None or task.revision != revision:
+            return None
+        live.sure = True
+        return task
 
     def task(self, task_id: str) -> Task | None:
-        """The task, if it is known."""
+        """The task, if it is known for sure."""
         live = self._live.get(task_id)
-        return live.task if live is not None else None
+        return live.task if live is not None and live.sure else None
 
     def forget(self, task_id: str) -> None:
         """Others have asked something of it: it has to be read again."""
@@ -54,6 +73,7 @@ class LiveTasks:
             if live is not None:
                 live.saves += 1
                 live.task = None
+            self._created.pop(task_id, None)
 
     def mark(self, task_id: str) -> int:
         """How many saves there were: to be given to `read`."""
@@ -65,20 +85,27 @@ class LiveTasks:
         with self._lock:
             live = self._live.get(task.id)
             if live is not None and (live.epoch, live.saves) == (epoch, mark):
-                live.task = task
+                live.task, live.sure = task, True
 
     def saved(self, task_id: str, epoch: int, saved: Saved) -> None:
-        """A step is on disk."""
+        """Some of its steps are on disk."""
         with self._lock:
             live = self._live.get(task_id)
             if live is None or live.epoch != epoch:
                 return
             live.saves += 1
             task, live.task = live.task, None
-            if task is not None and task.revision == saved.before and not saved.ended:
-                live.task = _with(task, saved)  # at its end a task forgets more than one step's secrets
+            if task is not None and task.revision == saved.before:
+                live.task = _with(task, saved)
 
 
-def _with(task: Task, saved: Saved) -> Task:
-    steps = tuple(saved.step if step.key == saved.step.key else step for step in task.steps)
+def _with(task: Task, saved: Saved) -> Task | None:
+    """The task as it is kept now; not what it keeps beyond its end, which others may sweep away."""
+    steps = tuple(_kept(saved.steps.get(step.key, step), saved) for step in task.steps)
+    if saved.status in ENDED and any(step.checkpoint or step.intent for step in steps):
+        return None
     return replace(task, steps=steps, revision=saved.revision, updated_at=saved.updated_at or task.updated_at)
+
+
+def _kept(step: Step, saved: Saved) -> Step:
+    return forgotten(step, saved.status, saved.cancel_asked)

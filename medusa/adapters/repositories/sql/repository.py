@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
-from medusa.adapters.repositories.sql.changes import Changes, Wish
+from medusa.adapters.repositories.sql.changes import Changes, Saved, Wish
 from medusa.adapters.repositories.sql.holders import Holders
 from medusa.adapters.repositories.sql.key import KeyPlace, opened
 from medusa.adapters.repositories.sql.live import LiveTasks
@@ -16,7 +16,7 @@ from medusa.adapters.repositories.sql.poll import Poll
 from medusa.adapters.repositories.sql.query import page, revisions
 from medusa.adapters.repositories.sql.retention import Retention, counted
 from medusa.adapters.repositories.sql.rows import StepRows
-from medusa.adapters.repositories.sql.saves import StepSave
+from medusa.adapters.repositories.sql.saves import StepsSave
 from medusa.adapters.repositories.sql.store import Store
 from medusa.adapters.repositories.sql.sweep import Sweep
 from medusa.adapters.repositories.sql.watch import Watchers
@@ -67,6 +67,8 @@ class SqlRepository:
 
     def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
         kept = self._store.write(lambda connection: self._changes.create(connection, task, key, fingerprint))
+        if kept == task.id:
+            self._live.created(task)
         self._watchers.ring(kept)
         return kept
 
@@ -120,10 +122,13 @@ class SqlRepository:
         self.save_step_soon(task_id, step, epoch, announce).result()
 
     def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
-        saved = self._store.save_soon(StepSave(self._changes, self._live, task_id, step, epoch, int(announce)))
-        if announce:
-            saved.add_done_callback(lambda _: self._watchers.ring(task_id))
-        return saved
+        save = StepsSave(self._changes, self._tell, task_id, epoch, {step.key: step}, int(announce))
+        return self._store.save_soon(save)
+
+    def _tell(self, task_id: str, epoch: int, saved: Saved) -> None:
+        self._live.saved(task_id, epoch, saved)
+        if saved.updated_at is not None:
+            self._watchers.ring(task_id)
 
     # ------------------------------------------------------------ what users ask of a task
 

@@ -26,7 +26,8 @@ class Retention:
     def enter(self, connection: Connection, task_id: str, status: TaskStatus) -> None:
         """A new task."""
         _count(connection, status, 1)
-        self._mark(connection, task_id, status)
+        if status in ENDED:
+            self._mark(connection, task_id, status)
 
     def move(self, connection: Connection, task_id: str, before: TaskStatus, after: TaskStatus) -> None:
         """A task goes from one status to another."""

@@ -1,41 +1,43 @@
-"""Saving a step: of several saves that wait for one commit, only the last is carried out."""
+"""Saving steps: the saves of one task that wait for one commit are carried out in one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from medusa.adapters.repositories.sql.changes import Changes, Saved
 from medusa.adapters.repositories.sql.database import Connection
-from medusa.adapters.repositories.sql.live import LiveTasks
 from medusa.domain.task import Step
 
 
 @dataclass(frozen=True, slots=True)
-class StepSave:
-    """A change of one step, for the writer."""
+class StepsSave:
+    """A change of some steps of a task, for the writer."""
 
     changes: Changes
-    live: LiveTasks
+    tell: Callable[[str, int, Saved], None]
+    """Is told the task, the epoch and what has come of it, once that is on disk."""
     task_id: str
-    step: Step
     epoch: int
+    steps: Mapping[str, Step]
+    """By their keys."""
     announced: int
     """How many of the saves in it watchers should see."""
 
     @property
-    def place(self) -> tuple[str, str, int]:
-        """Saves of one place follow each other, and the last one holds all that the step is."""
-        return self.task_id, self.step.key, self.epoch
+    def place(self) -> tuple[str, int]:
+        """Saves of one place follow each other, and a step is all that the last one of them holds."""
+        return self.task_id, self.epoch
 
     def __call__(self, connection: Connection) -> Saved | None:
-        return self.changes.save_step(connection, self.task_id, self.step, self.epoch, self.announced)
+        return self.changes.save_steps(connection, self.task_id, self.steps, self.epoch, self.announced)
 
-    def after(self, earlier: StepSave) -> StepSave:
+    def after(self, earlier: StepsSave) -> StepsSave:
         """Both in one."""
-        announced = self.announced + earlier.announced
-        return StepSave(self.changes, self.live, self.task_id, self.step, self.epoch, announced)
+        steps, announced = {**earlier.steps, **self.steps}, earlier.announced + self.announced
+        return StepsSave(self.changes, self.tell, self.task_id, self.epoch, steps, announced)
 
     def committed(self, saved: Saved | None) -> None:
         """It is on disk, and nobody was told so yet."""
         if saved is not None:
-            self.live.saved(self.task_id, self.epoch, saved)
+            self.tell(self.task_id, self.epoch, saved)

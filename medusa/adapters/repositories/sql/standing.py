@@ -12,6 +12,7 @@ from medusa.domain.task import Step, StepState, TaskStatus, status_of
 _TASK: Final = "SELECT status, epoch, revision, cancel_asked, paused, holder FROM tasks WHERE id = ?"
 _STATES: Final = "SELECT step_key, state, required FROM steps WHERE task_id = ?"
 _MANY: Final = 1000
+States = Mapping[str, tuple[StepState, bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +25,17 @@ class Standing:
     cancel_asked: bool
     paused: bool
     holder: int | None
-    steps: Mapping[str, tuple[StepState, bool]]
+    steps: States
     """Key -> the step's state, and whether the step is required."""
 
     @property
     def ended(self) -> bool:
         return self.status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
 
-    def after(self, step: Step) -> TaskStatus:
-        """The task's status once this step is saved."""
-        state, required = self.steps[step.key]
-        if state is step.state:
-            return self.status
-        return status_of({**self.steps, step.key: (step.state, required)}.values(), self.cancel_asked or self.paused)
+    def after(self, steps: Mapping[str, Step]) -> TaskStatus:
+        """The task's status once these steps, by their keys, are saved."""
+        moved = _moved(self.steps, steps)
+        return self.status if moved is self.steps else status_of(moved.values(), self.cancel_asked or self.paused)
 
     def folded(self) -> TaskStatus:
         """The status that the steps and the wishes make."""
@@ -53,7 +52,7 @@ class Standings:
     """Remembers the states of the steps of tasks that were taken here: nobody else writes them in that epoch."""
 
     def __init__(self) -> None:
-        self._states: dict[str, tuple[int, Mapping[str, tuple[StepState, bool]]]] = {}
+        self._states: dict[str, tuple[int, States]] = {}
 
     def standing(self, connection: Connection, task_id: str) -> Standing | None:
         """None when there is no such task."""
@@ -69,18 +68,18 @@ class Standings:
             del self._states[next(iter(self._states))]
         self._states[task_id] = (before.epoch + 1, before.steps)
 
-    def saved(self, task_id: str, before: Standing, step: Step) -> None:
-        """One of its steps was saved; who writes it may be another holder of the same epoch's number."""
+    def saved(self, task_id: str, before: Standing, steps: Mapping[str, Step]) -> None:
+        """Some of its steps were saved; who writes it may be another holder of the same epoch's number."""
         epoch, states = self._states.get(task_id, (-1, {}))
-        if epoch == before.epoch and states[step.key][0] is not step.state:
-            self._states[task_id] = (epoch, {**states, step.key: (step.state, states[step.key][1])})
+        if epoch == before.epoch:
+            self._states[task_id] = (epoch, _moved(states, steps))
 
     def forget_all(self) -> None:
         """What was remembered may be undone."""
         self._states.clear()
 
 
-def _of_task(connection: Connection, task_id: str, states: Mapping[str, tuple[StepState, bool]]) -> Standing | None:
+def _of_task(connection: Connection, task_id: str, states: States) -> Standing | None:
     row = connection.row(_TASK, task_id)
     if row is None:
         return None
@@ -88,6 +87,12 @@ def _of_task(connection: Connection, task_id: str, states: Mapping[str, tuple[St
     return Standing(TaskStatus(status), epoch, revision, bool(cancel_asked), bool(paused), holder, states)
 
 
-def _states(connection: Connection, task_id: str) -> Mapping[str, tuple[StepState, bool]]:
+def _moved(states: States, steps: Mapping[str, Step]) -> States:
+    """With these steps as they are now; the same when none of them is in another state."""
+    moved = {key: (step.state, states[key][1]) for key, step in steps.items() if states[key][0] is not step.state}
+    return {**states, **moved} if moved else states
+
+
+def _states(connection: Connection, task_id: str) -> States:
     rows = connection.rows(_STATES, task_id)
     return {key: (StepState(state), bool(required)) for key, state, required in rows}
