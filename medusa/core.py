@@ -24,7 +24,7 @@ from medusa.domain.quota import Quota, shortage
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, TaskStatus, status_reply
-from medusa.domain.values import Media, Problem
+from medusa.domain.values import Media, Problem, Receipt, StepSpec
 
 if TYPE_CHECKING:
     from medusa.container import Container
@@ -183,10 +183,19 @@ class MedusaCore:
 
         `posted`: the id under which you found it on the platform, or its address; None when it is not there and is to
         be sent anew. `target`: whose step it is, where those of several are unknown. Raises TaskConflict when there is
-        no such step, InvalidRequest when nothing on that platform can have such an id, TaskNotFound.
+        no such step, InvalidRequest when nothing on that platform can have such an id or another task has published it,
+        TaskNotFound.
         """
         self._engine.check_usable()
-        self._reopen(task_id, lambda task: resolved(task, posted, self._targets.found, target))
+        self._reopen(task_id, lambda task: resolved(task, posted, self._found_by_hand, target))
+
+    def _found_by_hand(self, target: str, spec: StepSpec, said: str) -> Receipt:
+        receipt = self._targets.found(target, spec, said)
+        publisher = self._repository.publisher_of(receipt.id or "")
+        if publisher not in (None, spec.key):
+            task_id = str(publisher).partition(":")[0]
+            raise InvalidRequest([Problem("posted", f"{said!r} is what task {task_id} has published")])
+        return receipt
 
     def _reopen(self, task_id: str, opened: Callable[[Task], Task]) -> None:
         deadline = time.monotonic() + RELEASE_S

@@ -68,6 +68,17 @@ class Call(Protocol):
         """
         ...
 
+    def rivals(self) -> tuple[Step, ...]:
+        """The account's other steps, of whatever task, that may be out and have no receipt yet.
+
+        What looks like theirs may be theirs. Ask this before `taken`: who gets its receipt meanwhile is then in one.
+        """
+        ...
+
+    def taken(self, id_: str) -> bool:
+        """Whether another step is known to have published this: then it is not what this one is looking for."""
+        ...
+
     def on_cancel(self, close: Callable[[], None]) -> None:
         """`close` is called, from another thread, if the call is cancelled; at once if it has been already."""
         ...
@@ -281,6 +292,14 @@ class TaskRepositoryPort(Protocol):
 
     def unfinished(self) -> tuple[str, ...]:
         """Ids of the tasks to go on with, oldest first: not ended, not paused, not held by another who lives."""
+        ...
+
+    def in_doubt(self) -> tuple[Step, ...]:
+        """The steps of all tasks that may be out and have no receipt."""
+        ...
+
+    def publisher_of(self, id_: str) -> str | None:
+        """The key of the step that has published this: the id is that of its receipt. None when none is known."""
         ...
 
     def called_off(self) -> Mapping[str, bool]:

@@ -90,6 +90,17 @@ class Step:
         return self.state is StepState.SUCCEEDED
 
     @property
+    def may_be_out(self) -> bool:
+        """Something of it may be visible already, and there is no receipt for it."""
+        return (self.committed or self.intent is not None) and not self.succeeded
+
+    @property
+    def published(self) -> str | None:
+        """The id of what it has made that people may see."""
+        seen = self.succeeded and (self.spec.visible or self.committed)
+        return self.receipt.id if seen and self.receipt else None
+
+    @property
     def eta_s(self) -> float | None:
         """Seconds until its last byte has arrived, if it goes on like this; None while nothing moves."""
         return (self.total - self.done) / self.rate if self.rate and self.total else None

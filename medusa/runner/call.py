@@ -10,6 +10,7 @@ from typing import Protocol
 
 from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped
 from medusa.domain.ports import Body
+from medusa.domain.task import Step
 from medusa.domain.values import Media, Span
 from medusa.runner.body import FileBody
 
@@ -28,6 +29,10 @@ class Lender(Protocol):
     def before_last_block(self) -> None: ...
 
     def budget(self, scope: str, left: float, resets_at: float) -> None: ...
+
+    def rivals(self) -> tuple[Step, ...]: ...
+
+    def taken(self, id_: str) -> bool: ...
 
 
 class RunnerCall:
@@ -66,6 +71,14 @@ class RunnerCall:
     def budget(self, scope: str, left: float, resets_at: float) -> None:
         """A rate header was seen."""
         self._lender.budget(scope, left, resets_at)
+
+    def rivals(self) -> tuple[Step, ...]:
+        """The account's other steps that may be out."""
+        return self._lender.rivals()
+
+    def taken(self, id_: str) -> bool:
+        """Whether another step has published this."""
+        return self._lender.taken(id_)
 
     def in_flight(self, unsent: Callable[[], int]) -> None:
         """Remember how to learn what has not arrived yet of the bytes that were read."""

@@ -364,6 +364,17 @@ class StepLife:
         if left <= NEAR:
             self._block(scope, resets_at)
 
+    def rivals(self) -> tuple[Step, ...]:
+        """The other steps that may be out, of targets with the same account, or one that is not known here."""
+        own, known = self.ports.adapters.scopes(self.target), set(self.ports.adapters.keys())
+        alike = {key for key in known if self.ports.adapters.scopes(key) == own}
+        others = (step for step in self.ports.repository.in_doubt() if step.key != self.step.key)
+        return tuple(step for step in others if step.target in alike or step.target not in known)
+
+    def taken(self, id_: str) -> bool:
+        """Whether another step has published this."""
+        return self.ports.repository.publisher_of(id_) not in (None, self.step.key)
+
     async def _commit(self) -> None:
         await self.change(pipeline.committed(self.step))
         if self.stopping:  # asked for since the block was requested

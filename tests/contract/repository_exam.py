@@ -547,6 +547,39 @@ class TaskRepositoryContract:
             repository.save_step("a", stopped, epoch)
         assert [step.checkpoint for step in repository.get("a").steps] == [Checkpoint(known=sending.known), whole]
 
+    # ------------------------------------------------------------ what may be out
+
+    def test_what_may_be_out_is_told_until_it_has_its_receipt(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a", steps=3)
+        repository.create(task)
+        repository.create(a_task("b"))
+        epoch = repository.take("a")
+        unseen = replace(rich(task.steps[0]), intent=None, committed=False)
+        sent = replace(rich(task.steps[1]), committed=False)
+        whole = replace(rich(task.steps[2]), intent=None)
+        for step in (unseen, sent, whole):
+            repository.save_step("a", step, epoch)
+        assert sorted(repository.in_doubt(), key=lambda step: step.key) == [sent, whole]
+        repository.save_step("a", pipeline.failed(sent, FAILURE, 1003.0), epoch)
+        repository.save_step("a", pipeline.succeeded(whole, Receipt("id2"), 1003.0), epoch)
+        assert repository.in_doubt() == (pipeline.failed(sent, FAILURE, 1003.0),)
+
+    def test_who_has_published_something_is_known_by_its_id(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a", steps=4)
+        post = replace(task.steps[0], spec=replace(task.steps[0].spec, visible=True))
+        task = replace(task, steps=(post, *task.steps[1:]))
+        repository.create(task)
+        epoch = repository.take("a")
+        last_block = pipeline.committed(task.steps[1])
+        for step, id_ in ((post, "post"), (last_block, "video"), (task.steps[2], "bytes")):
+            repository.save_step("a", pipeline.succeeded(step, Receipt(id_), 1003.0), epoch)
+        assert repository.publisher_of("post") == post.key
+        assert repository.publisher_of("video") == last_block.key
+        assert repository.publisher_of("bytes") is None, "nobody sees them"
+        repository.save_step("a", pipeline.failed(task.steps[3], FAILURE, 1003.0), epoch)
+        repository.delete("a")
+        assert repository.publisher_of("post") is None
+
     # ------------------------------------------------------------ holding
 
     def test_who_released_a_task_can_take_it_again(self, repository: TaskRepositoryPort) -> None:

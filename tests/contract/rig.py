@@ -12,6 +12,7 @@ from medusa.adapters.http import Http, Reply, Request
 from medusa.domain.failures import Stopped
 from medusa.domain.ports import Body, RulesPort
 from medusa.domain.request import Asked
+from medusa.domain.task import Step
 from medusa.domain.template import render_all
 from medusa.domain.values import Json, Media, MediaKind, Span, StepSpec
 
@@ -152,6 +153,12 @@ class FakeCall:
         assert scope, "a budget has a scope"
         assert 0.0 <= left <= 1.0, f"a budget is a share of 1, not {left}"
         self.budgets.append((scope, left, resets_at))
+
+    def rivals(self) -> tuple[Step, ...]:
+        return ()
+
+    def taken(self, id_: str) -> bool:
+        return False
 
     def in_flight(self, unsent: Callable[[], int]) -> None:
         self.unsent = unsent

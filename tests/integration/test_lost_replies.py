@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from medusa import MedusaCore
+from medusa import InvalidRequest, MedusaCore
 from medusa.adapters.http import Http, Request
 from medusa.adapters.http import Reply as HttpReply
 from medusa.adapters.probe import MediaProbe
@@ -188,6 +188,61 @@ def test_what_was_not_done_is_done_once(
         reply = settle(core, sandbox, task_id)
     assert reply["status"] == "completed"
     assert exist(sandbox, send) == 1
+
+
+def post_another(core: MedusaCore) -> str:
+    """The same text twice in a row is refused."""
+    reply = core.wait(start(core, "facebook", media=None, facebook={"message": "In between"}), WITHIN_S)
+    return str(reply["results"]["facebook_post_id"])
+
+
+def test_each_of_two_posts_with_the_same_text_finds_its_own(
+    open_core: OpenCore, sandbox: Sandbox, publish: Publish
+) -> None:
+    send, core, found = SENDS["feed post"], open_core(), []
+    for _ in range(2):
+        sandbox.fault(platform=send.platform, operation=send.operation, kind="lost_reply")
+        reply = core.wait(publish(core, send), WITHIN_S)
+        found += [reply["results"]["facebook_post_id"], post_another(core)]
+    assert sorted(found) == sorted(post["id"] for post in sandbox.state()["facebook"]["posts"])
+
+
+def test_what_another_task_has_posted_is_not_taken_for_what_was_not_done(
+    open_core: OpenCore, sandbox: Sandbox, publish: Publish
+) -> None:
+    send, core = SENDS["feed post"], open_core()
+    assert core.wait(publish(core, send), WITHIN_S)["status"] == "completed"
+    sandbox.fault(platform=send.platform, operation=send.operation, kind="cut")
+    task_id = publish(core, send)
+    core.wait(task_id, WITHIN_S)
+    assert unsure(core, task_id)
+    assert exist(sandbox, send) == 1
+
+
+def test_as_long_as_two_are_in_doubt_neither_takes_what_is_there(
+    open_core: OpenCore, sandbox: Sandbox, publish: Publish
+) -> None:
+    """One of them got through; who is settled by hand leaves no doubt about the other."""
+    send, core = SENDS["feed post"], open_core()
+    sandbox.fault(platform="facebook", operation=send.lists, kind="status", code=400, times=-1)
+    task_ids = []
+    for fault in ("lost_reply", "cut"):
+        sandbox.fault(platform=send.platform, operation=send.operation, kind=fault)
+        task_ids.append(publish(core, send))
+        core.wait(task_ids[-1], WITHIN_S)
+    sandbox.clear_faults()
+    for task_id in task_ids:
+        core.retry(task_id)
+        core.wait(task_id, WITHIN_S)
+        assert unsure(core, task_id)
+    found = [post_another(core)]
+    with pytest.raises(InvalidRequest, match=r"posted: '.*' is what task .* has published"):
+        core.resolve(task_ids[1], posted=found[0])
+    core.resolve(task_ids[1], posted=None)
+    found.append(core.wait(task_ids[1], WITHIN_S)["results"]["facebook_post_id"])
+    core.retry(task_ids[0])
+    found.append(core.wait(task_ids[0], WITHIN_S)["results"]["facebook_post_id"])
+    assert sorted(found) == sorted(post["id"] for post in sandbox.state()["facebook"]["posts"])
 
 
 def test_a_public_video_is_found_when_its_reply_is_lost_and_its_session_gone(

@@ -145,6 +145,15 @@ class MemoryRepository:
                 if task_id not in self._finished and (row.cancel_asked or not row.paused)
             )
 
+    def in_doubt(self) -> tuple[Step, ...]:
+        with self._changed:
+            return tuple(step for row in self._rows.values() for step in row.steps.values() if step.may_be_out)
+
+    def publisher_of(self, id_: str) -> str | None:
+        with self._changed:
+            steps = (step for row in self._rows.values() for step in row.steps.values())
+            return next((step.key for step in steps if step.published == id_), None)
+
     def called_off(self) -> dict[str, bool]:
         with self._changed:
             wanted = {key: row for key, row in self._rows.items() if row.cancel_asked or row.paused}

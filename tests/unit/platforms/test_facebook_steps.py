@@ -15,7 +15,8 @@ from medusa.adapters.http import Http, Reply, Request
 from medusa.adapters.platforms.facebook.account import FacebookAccount
 from medusa.adapters.platforms.facebook.adapter import FacebookPublisher
 from medusa.domain.failures import Failure, FailureKind, PlatformError
-from medusa.domain.ports import Body
+from medusa.domain.ports import Body, Call
+from medusa.domain.task import Step
 from medusa.domain.values import (
     Checkpoint,
     Intent,
@@ -74,6 +75,12 @@ class Lent:
         return Bytes(len(span))
 
     def budget(self, scope: str, left: float, resets_at: float) -> None: ...
+
+    def rivals(self) -> tuple[Step, ...]:
+        return ()
+
+    def taken(self, id_: str) -> bool:
+        return False
 
     def in_flight(self, unsent: object) -> None: ...
 
@@ -338,6 +345,56 @@ def test_our_clock_and_facebooks_may_differ_by_two_minutes(age_s: float, found: 
     script = Script({"data": [post(7, message="Hi")]})
     answer = adapter(script).find(CALL, intent(message="Hi", sent_at=NOW + age_s), 0)
     assert isinstance(answer, Receipt) is found
+
+
+class Shared(Lent):
+    """A Call of an account whose other steps have published or sent something as well."""
+
+    def __init__(self, *rivals: Intent, taken: str = "") -> None:
+        steps = (replace(Step(StepSpec("post", f"t{n}", {}), "facebook"), intent=one) for n, one in enumerate(rivals))
+        self._rivals, self._taken = tuple(steps), taken
+
+    def rivals(self) -> tuple[Step, ...]:
+        return self._rivals
+
+    def taken(self, id_: str) -> bool:
+        return id_ == self._taken
+
+
+def whose(call: Call, *numbers: int, looks: int = 2, resend: bool = False) -> object:
+    """The answer where the list has these posts with the text that was sent."""
+    listed = {"data": [post(number, message="Hi") for number in numbers]}
+    return adapter(Script(listed), resend).find(call, intent(message="Hi"), looks)
+
+
+def test_another_steps_post_is_not_taken_for_this_ones() -> None:
+    known = Shared(taken="1029_7")
+    assert whose(known, 7) is Verdict.UNKNOWN
+    assert whose(known, 7, resend=True) is Verdict.ABSENT
+    assert isinstance(found := whose(known, 7, 8), Receipt)
+    assert found.id == "1029_8"
+
+
+def test_of_two_alike_nobody_can_tell_whose_they_are() -> None:
+    assert isinstance(whose(CALL, 7, 8, looks=0), LookAgain)
+    assert whose(CALL, 7, 8) is Verdict.UNKNOWN
+    assert whose(CALL, 7, 8, resend=True) is Verdict.UNKNOWN
+
+
+def test_what_another_step_may_have_made_is_adopted_only_once_that_one_is_settled() -> None:
+    sent = Shared(intent(message="Hi"))
+    assert isinstance(whose(sent, 7, looks=0), LookAgain)
+    assert whose(sent, 7, resend=True) is Verdict.UNKNOWN
+    assert isinstance(whose(Shared(taken="1029_6"), 6, 7), Receipt)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [intent(message="Something else"), intent(message="Hi", sent_at=NOW - 300), intent("video", message="Hi")],
+    ids=["another text", "sent long before the post was made", "a video"],
+)
+def test_who_cannot_have_made_it_leaves_no_doubt(other: Intent) -> None:
+    assert isinstance(whose(Shared(other), 7), Receipt)
 
 
 @pytest.mark.parametrize(

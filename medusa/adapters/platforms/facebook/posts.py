@@ -25,6 +25,7 @@ from medusa.adapters.platforms.facebook.wire import (
 from medusa.adapters.platforms.facebook.wire_videos import video_receipt
 from medusa.domain.failures import Failure, FailureKind, PlatformError
 from medusa.domain.ports import Call
+from medusa.domain.task import Step
 from medusa.domain.values import Intent, Json, LookAgain, Receipt, StepSpec, Verdict
 
 SEND_WITHIN_S: Final = 60.0
@@ -110,11 +111,15 @@ class FeedPost:
     def find(self, call: Call, intent: Intent, looks: int) -> Receipt | LookAgain | Verdict:
         since = intent.sent_at - limits.CLOCK_SKEW_S
         posts = self._listed(call, intent.fields["params"])
-        for post in posts:
-            if post.created_at >= since and post.is_of(intent.fields["params"]):
-                return post.receipt
+        alike = [post for post in posts if post.created_at >= since and post.is_of(intent.fields["params"])]
+        rivals = call.rivals() if alike else ()
+        alike = [post for post in alike if not call.taken(post.receipt.id or "")]
+        if len(alike) == 1 and not any(_may_be_of(rival, alike[0]) for rival in rivals):
+            return alike[0].receipt
         if looks < len(limits.READ_LAG_S):
             return LookAgain(limits.READ_LAG_S[looks], "Looking on Facebook whether the post got through")
+        if alike:  # whose it is nobody can tell
+            return Verdict.UNKNOWN
         whole = len(posts) < LISTED_LIMIT or posts[-1].created_at < since
         return self._absent if whole else Verdict.UNKNOWN
 
@@ -129,6 +134,14 @@ class FeedPost:
         if found is None:
             raise PlatformError(not_understood(reply, again=True))
         return found
+
+
+def _may_be_of(rival: Step, post: Listed) -> bool:
+    """Whether another step, whose outcome is not known either, may have made this post."""
+    sent = rival.intent
+    if sent is None or Form(sent.fields["form"]).moves:
+        return False
+    return post.created_at <= sent.send_by + limits.CLOCK_SKEW_S and post.is_of(sent.fields["params"])
 
 
 class VideoPost:

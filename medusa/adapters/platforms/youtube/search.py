@@ -11,7 +11,8 @@ from medusa.domain.values import Json, Media
 def look_for(api: Api, media: Media, title: str, cursor: Json) -> Json | None:
     """The one upload since the session began with this title and no other size: two reads.
 
-    YouTube shows a file's size only some time after its upload. If more than one fits, nothing tells which it is.
+    YouTube shows a file's size only some time after its upload. If more than one fits, or one that may come of another
+    upload which is in doubt as well, nothing tells which it is. What is known to be another upload's does not fit.
     """
     if not cursor["uploads"]:
         return None
@@ -21,7 +22,12 @@ def look_for(api: Api, media: Media, title: str, cursor: Json) -> Json | None:
         return None
     videos = api.items(wire.video_details(api.root, recent))
     fitting = [video for video in videos if _title(video) == title.strip() and _size(video) in (media.size, None)]
-    return fitting[0] if len(fitting) == 1 and isinstance(fitting[0].get("id"), str) else None
+    in_doubt = any(
+        step.committed and step.spec.media and step.spec.media.size == media.size for step in api.call.rivals()
+    )
+    fitting = [video for video in fitting if not api.call.taken(str(video.get("id")))]
+    sure = len(fitting) == 1 and not in_doubt
+    return fitting[0] if sure and isinstance(fitting[0].get("id"), str) else None
 
 
 def _since(item: Json, began: float) -> bool:

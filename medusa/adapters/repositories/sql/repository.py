@@ -111,6 +111,14 @@ class SqlRepository:
             held = self._holders.others_alive(connection)
             return tuple(task_id for task_id, holder in connection.rows(asked) if holder not in held)
 
+    def in_doubt(self) -> tuple[Step, ...]:
+        with self._store.reading() as connection:
+            return tuple(self._rows.in_doubt(connection))
+
+    def publisher_of(self, id_: str) -> str | None:
+        row = self._store.row("SELECT step_key FROM steps WHERE published = ?", id_)
+        return None if row is None else str(row[0])
+
     def called_off(self) -> dict[str, bool]:
         with self._store.reading() as connection:
             found = self._holders.called_off(connection)

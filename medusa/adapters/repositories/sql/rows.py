@@ -21,9 +21,9 @@ _log = logging.getLogger("medusa.repository")
 TASK: Final = (
     "SELECT id, created_at, revision, cancel_asked, paused, updated_at, body FROM tasks JOIN requests ON task_id = id"
 )
-_STEPS: Final = (
-    "SELECT step_key, progress, checkpoint, intent, may_be_out, spec FROM steps WHERE task_id = ? ORDER BY place"
-)
+_STEP: Final = "SELECT step_key, progress, checkpoint, intent, may_be_out, spec FROM steps"
+_STEPS: Final = f"{_STEP} WHERE task_id = ? ORDER BY place"
+_IN_DOUBT: Final = f"{_STEP} WHERE may_be_out = 1 AND (checkpoint IS NOT NULL OR intent IS NOT NULL)"
 _SECRETS: Final = "SELECT 1 FROM steps WHERE task_id = ? AND (checkpoint IS NOT NULL OR intent IS NOT NULL) LIMIT 1"
 
 
@@ -56,10 +56,17 @@ class StepRows:
 
     def steps(self, connection: Connection, task_id: str) -> Iterator[Step]:
         """The task's steps in order. Raises MedusaError if one may be out and what was sent cannot be read."""
-        for key, progress, checkpoint, intent, may_be_out, spec in connection.rows(_STEPS, task_id):
-            at = self._opened(Checkpoint, checkpoint, f"{key} checkpoint", bool(may_be_out))
-            sent = self._opened(Intent, intent, f"{key} intent", bool(may_be_out))
-            yield progress_from_json(progress, _spec(spec), at, sent)
+        return map(self._step, connection.rows(_STEPS, task_id))
+
+    def in_doubt(self, connection: Connection) -> Iterator[Step]:
+        """The steps of all tasks that may be out. Raises MedusaError as `steps` does."""
+        return map(self._step, connection.rows(_IN_DOUBT))
+
+    def _step(self, row: Row) -> Step:
+        key, progress, checkpoint, intent, may_be_out, spec = row
+        at = self._opened(Checkpoint, checkpoint, f"{key} checkpoint", bool(may_be_out))
+        sent = self._opened(Intent, intent, f"{key} intent", bool(may_be_out))
+        return progress_from_json(progress, _spec(spec), at, sent)
 
     def with_secrets(self, connection: Connection, task_id: str) -> Iterator[Step]:
         """The task's steps that keep what gives access."""
@@ -69,14 +76,14 @@ class StepRows:
     def insert(self, connection: Connection, task_id: str, place: int, step: Step) -> None:
         values = (task_id, place, step.key, int(step.spec.required), to_json(step.spec), *self._changing(step))
         connection.run(
-            "INSERT INTO steps (task_id, place, step_key, required, spec, state, may_be_out, progress, checkpoint,"
-            " intent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO steps (task_id, place, step_key, required, spec, state, may_be_out, published, progress,"
+            " checkpoint, intent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *values,
         )
 
     def update(self, connection: Connection, task_id: str, step: Step) -> None:
         connection.run(
-            "UPDATE steps SET state = ?, may_be_out = ?, progress = ?, checkpoint = ?, intent = ?"
+            "UPDATE steps SET state = ?, may_be_out = ?, published = ?, progress = ?, checkpoint = ?, intent = ?"
             " WHERE task_id = ? AND step_key = ?",
             *self._changing(step),
             task_id,
@@ -84,10 +91,9 @@ class StepRows:
         )
 
     def _changing(self, step: Step) -> tuple[object, ...]:
-        may_be_out = int((step.committed or step.intent is not None) and not step.succeeded)
         checkpoint = self._sealed(step.checkpoint, f"{step.key} checkpoint")
         intent = self._sealed(step.intent, f"{step.key} intent")
-        return step.state.value, may_be_out, progress_to_json(step), checkpoint, intent
+        return step.state.value, int(step.may_be_out), step.published, progress_to_json(step), checkpoint, intent
 
     def _sealed(self, value: Checkpoint | Intent | None, place: str) -> bytes | None:
         return None if value is None else self._cipher.encrypt(to_json(value), place)

@@ -61,7 +61,11 @@ _FIRST: Final = (
     "CREATE TABLE cipher (key_id TEXT NOT NULL)",
 )
 _THROTTLES: Final = ("CREATE TABLE throttles (target TEXT PRIMARY KEY, rate DOUBLE PRECISION NOT NULL)",)
-MIGRATIONS: Final = (_FIRST, _THROTTLES)
+_PUBLISHED: Final = (
+    "ALTER TABLE steps ADD COLUMN published TEXT",
+    "CREATE INDEX steps_by_published ON steps (published) WHERE published IS NOT NULL",
+)
+MIGRATIONS: Final = (_FIRST, _THROTTLES, _PUBLISHED)
 """The n-th of them brings version n - 1 to version n."""
 
 
