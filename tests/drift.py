@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medusa.adapters.registry import ALL
-from tests.config_schema import schema
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 BEGIN = "<!-- platforms: generated from the registry by `make format` -->\n"
 END = "<!-- /platforms -->\n"
 STUBS = Path("medusa/daemon/pb")
-SCHEMA = ROOT / "medusa/config/schema.json"
 
 
 def table() -> str:
@@ -59,8 +56,7 @@ def drifted(fresh: Mapping[Path, str]) -> list[Path]:
 
 def main() -> int:
     """0 when nothing has drifted, or after `--write`."""
-    described = json.dumps(schema(ALL), indent=2) + "\n"
-    fresh = {README: written_anew(README.read_text(encoding="utf-8")), SCHEMA: described, **stubs()}
+    fresh = {README: written_anew(README.read_text(encoding="utf-8")), **stubs()}
     if "--write" in sys.argv:
         for file in drifted(fresh):
             file.write_text(fresh[file], encoding="utf-8")

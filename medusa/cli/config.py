@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from medusa import config
@@ -48,5 +47,5 @@ def _print_text(file: Path, problems: Sequence[Problem], warnings: Sequence[Prob
 
 def print_schema() -> int:
     """Print the JSON Schema; the exit status."""
-    print(files("medusa.config").joinpath("schema.json").read_text(encoding="utf-8"), end="")
+    print(json.dumps(config.schema(registry.ALL), indent=2))
     return COMPLETED

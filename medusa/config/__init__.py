@@ -1,4 +1,4 @@
-"""medusa_config.json -> frozen Settings."""
+"""medusa_config.json -> frozen Settings. The only room that knows pydantic."""
 
 from medusa.config.concerns import concerns
 from medusa.config.daemon import (
@@ -12,6 +12,7 @@ from medusa.config.daemon import (
 )
 from medusa.config.load import load, survey
 from medusa.config.reading import read
+from medusa.config.schema import schema
 from medusa.config.settings import EngineSettings, Settings, TargetSettings
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "concerns",
     "load",
     "read",
+    "schema",
     "survey",
 ]

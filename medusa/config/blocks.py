@@ -1,39 +1,42 @@
 """A block of the configuration -> the frozen dataclass that describes it, or all that is wrong with the block.
 
-Types are judged strictly: "2" is no number. But relative paths are taken from the configuration's folder, a number is
-accepted where digits are meant (a page's id without its quotes), unknown keys get a suggestion, and a text whose field
-names a form, `field(metadata={"form": "url"})`, is looked at: see FORMS. No problem quotes what was given, which may be
-a secret.
+pydantic judges the types and builds the instance; its own error texts are never shown, since they quote what was given,
+and that may be a secret. What it cannot do is done here first: unknown keys get a suggestion, relative paths are taken
+from the configuration's folder, a number is accepted where digits are meant (a page's id without its quotes), and
+a text whose field names a form, `field(metadata={"form": "url"})`, is looked at: see FORMS.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path, PurePath
 from types import NoneType
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
 
 from medusa.config.reading import under
 from medusa.domain.values import Problem
 
 T = TypeVar("T")
 
-_WRONG: Final = object()
-"""In the place of what cannot be used; the problem is noted."""
-_MUST_BE: Final[Mapping[Any, str]] = {
-    str: "must be text in quotes",
-    Path: "must be text in quotes",
-    int: "must be a whole number",
-    float: "must be a number",
-    bool: "must be true or false",
+_SAYS: Mapping[str, str] = {
+    "missing": "is missing",
+    "string_type": "must be text in quotes",
+    "path_type": "must be a path in quotes",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "dataclass_type": "must be an object",
 }
-_JSON: Final = (NoneType, bool, int, float, str, PurePath, Mapping, list, tuple)
-"""What JSON values are in Python; a path may stand for its text."""
+"""pydantic's error types in our words. The types that carry a safe word of their own are in `_said`."""
 
 
 def _is_url(text: str) -> bool:
@@ -73,9 +76,30 @@ def build(
     Relative file paths are taken from `base`, "~" is the user's home. `aside` are keys that the block may also have
     and that the caller has taken out: a misspelt key may be one of them.
     """
-    reading = _Reading(base, path, aside)
-    built = reading.value(kind, block, path)
-    return (None if reading.problems else built), reading.problems
+    problems: list[Problem] = []
+    shaped = _Shaper(base, problems, path, aside).shape(kind, block, path)
+    try:
+        built = TypeAdapter(kind).validate_json(json.dumps(shaped), strict=True)
+    except ValidationError as error:
+        found = [Problem(_place(path, one["loc"]), _said(one)) for one in error.errors(include_input=False)]
+        told = {problem.path for problem in problems}
+        return None, problems + [problem for problem in found if problem.path not in told]
+    return (None if problems else built), problems
+
+
+def _place(path: str, steps: Iterable[int | str]) -> str:
+    for step in steps:
+        path = f"{path}[{step}]" if isinstance(step, int) else under(path, step)
+    return path
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    kind = error["type"]
+    if kind == "literal_error":
+        return f"must be {error['ctx']['expected']}"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])  # our own words, out of an account's __post_init__
+    return _SAYS.get(kind, f"is not valid ({kind})")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -90,110 +114,88 @@ def likeness(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-@cache
-def _known(kind: Any) -> Mapping[str, tuple[Field[Any], Any]]:
-    """The fields of a dataclass that are given, each with its type."""
-    hints = get_type_hints(kind)
-    return {one.name: (one, hints[one.name]) for one in fields(kind) if one.init}
+class _Shaper:
+    """Brings a JSON value into the shape that pydantic expects of a type, and notes what nobody else would notice."""
 
-
-class _Reading:
-    """One pass over a block, which gathers problems instead of ending at the first."""
-
-    def __init__(self, base: Path, top: str, aside: tuple[str, ...]) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, base: Path, problems: list[Problem], top: str, aside: tuple[str, ...]) -> None:
         self._base = base
+        self._problems = problems
         self._top = top
         self._aside = aside
 
-    def value(self, kind: Any, given: object, path: str) -> Any:
-        """What is given as an instance of the type `kind`, or _WRONG."""
-        options = [option for option in get_args(kind) if option is not NoneType]
-        if NoneType in get_args(kind) and len(options) == 1:  # "or None"
-            return None if given is None else self.value(options[0], given, path)
-        if isinstance(given, float) and not math.isfinite(given):
-            return self._wrong(path, "is not a finite number")
-        if not isinstance(given, _JSON):
-            return self._wrong(path, f"cannot be a Python {type(given).__name__}")
-        if is_dataclass(kind):
-            return self._object(kind, given, path)
-        if get_origin(kind) is tuple:
-            return self._list(options[0], given, path)
-        return self._plain(kind, given, path) if kind in (bool, int, float) else self._text(kind, given, path)
+    def shape(self, kind: Any, value: object, path: str) -> Any:
+        """The value as plain JSON: unknown keys left out, paths absolute."""
+        kind = _bare(kind)
+        if isinstance(value, Mapping):
+            return self._object(kind, value, path)
+        if isinstance(value, list | tuple):
+            item_kind = get_args(kind)[0] if get_origin(kind) is tuple else object
+            return [self.shape(item_kind, item, f"{path}[{place}]") for place, item in enumerate(value)]
+        if isinstance(value, PurePath):
+            value = str(value)
+        if kind is str and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if isinstance(value, str):
+            return self._text(kind, value, path)
+        return self._plain(value, path)
 
-    def _object(self, kind: Any, given: object, path: str) -> Any:
-        if not isinstance(given, Mapping):
-            return self._wrong(path, "must be an object")
-        known = _known(kind)
-        for name in (name for name in given if name not in known):
-            also = self._aside if path == self._top else ()
-            self._wrong(under(path, str(name)), f"unknown key{suggestion(str(name), [*known, *also])}")
-        found = {}
-        for name, (one, hint) in known.items():
-            place = under(path, name)
-            if name in given:
-                found[name] = self._of_form(one.metadata.get("form", ""), self.value(hint, given[name], place), place)
-            elif one.default is MISSING and one.default_factory is MISSING:
-                found[name] = self._wrong(place, "is missing")
-        return self._made(kind, found, path)
+    def _object(self, kind: Any, value: Mapping[Any, object], path: str) -> Any:
+        if not is_dataclass(kind):
+            return {str(name): self.shape(object, item, under(path, str(name))) for name, item in value.items()}
+        hints = get_type_hints(kind)
+        known = {one.name: one.metadata.get("form", "") for one in fields(kind) if one.init}
+        shaped = {}
+        for name, item in value.items():
+            if name in known:
+                shaped[name] = self.shape(hints[name], item, under(path, name))
+                self._judge_form(known[name], shaped[name], under(path, name))
+            else:
+                also = self._aside if path == self._top else ()
+                self._problem(under(path, str(name)), f"unknown key{suggestion(str(name), [*known, *also])}")
+        return shaped
 
-    def _made(self, kind: Any, found: Mapping[str, object], path: str) -> Any:
-        if any(value is _WRONG for value in found.values()):
-            return _WRONG
-        try:
-            return kind(**found)
-        except ValueError as error:  # our own words, out of its __post_init__
-            return self._wrong(path, str(error))
-
-    def _list(self, kind: Any, given: object, path: str) -> Any:
-        if not isinstance(given, list | tuple):
-            return self._wrong(path, "must be a list")
-        found = tuple(self.value(kind, item, f"{path}[{place}]") for place, item in enumerate(given))
-        return _WRONG if any(item is _WRONG for item in found) else found
-
-    def _plain(self, kind: type[Any], given: object, path: str) -> Any:
-        """A whole number may stand for another one; true and false are no numbers."""
-        accepted = (int, float) if kind is float else kind
-        if not isinstance(given, accepted) or isinstance(given, bool) is not (kind is bool):
-            return self._wrong(path, _MUST_BE[kind])
-        try:
-            return kind(given)
-        except OverflowError:
-            return self._wrong(path, "is too large")
-
-    def _text(self, kind: Any, given: object, path: str) -> Any:
-        if isinstance(given, PurePath) or (kind is str and isinstance(given, int) and not isinstance(given, bool)):
-            given = str(given)
-        choices = get_args(kind) if get_origin(kind) is Literal else ()
-        if not isinstance(given, str):
-            return self._wrong(path, _one_of(choices) if choices else _MUST_BE[kind])
-        if not given.isprintable():
-            return self._wrong(path, "holds a line break or another character that cannot be printed")
-        if given != given.strip():
-            return self._wrong(path, "has spaces around it")
-        if choices:
-            return given if given in choices else self._wrong(path, _one_of(choices))
-        if not given:
-            return self._wrong(path, "is empty")
-        return self._absolute(given, path) if kind is Path else given
-
-    def _of_form(self, form: str, value: Any, path: str) -> Any:
-        if form and isinstance(value, str):
-            fits, says = FORMS[form]
-            return value if fits(value) else self._wrong(path, says)
+    def _text(self, kind: Any, value: str, path: str) -> str:
+        if not value.isprintable():
+            self._problem(path, "holds a line break or another character that cannot be printed")
+            return value.encode("ascii", "replace").decode()
+        if value != value.strip():
+            self._problem(path, "has spaces around it")
+        elif not value and kind in (str, Path):
+            self._problem(path, "is empty")
+        elif kind is Path:
+            return self._absolute(value, path)
         return value
 
-    def _absolute(self, given: str, path: str) -> Any:
+    def _judge_form(self, form: str, value: object, path: str) -> None:
+        told = any(problem.path == path for problem in self._problems)
+        if form and isinstance(value, str) and not told:
+            fits, says = FORMS[form]
+            if not fits(value):
+                self._problem(path, says)
+
+    def _absolute(self, value: str, path: str) -> str:
         try:
-            return self._base / Path(given).expanduser()
+            return str(self._base / Path(value).expanduser())
         except RuntimeError:
-            return self._wrong(path, f"names a home folder that is not known: {given}")
+            self._problem(path, f"names a home folder that is not known: {value}")
+            return value
 
-    def _wrong(self, path: str, says: str) -> Any:
-        self.problems.append(Problem(path, says))
-        return _WRONG
+    def _plain(self, value: object, path: str) -> object:
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, float):
+            if math.isfinite(value):
+                return value
+            self._problem(path, "is not a finite number")
+        else:
+            self._problem(path, f"cannot be a Python {type(value).__name__}")
+        return None
+
+    def _problem(self, path: str, says: str) -> None:
+        self._problems.append(Problem(path, says))
 
 
-def _one_of(choices: tuple[str, ...]) -> str:
-    *most, last = map(repr, choices)
-    return f"must be {', '.join(most)} or {last}" if most else f"must be {last}"
+def _bare(kind: Any) -> Any:
+    """The type without "or None"."""
+    options = [option for option in get_args(kind) if option is not NoneType]
+    return options[0] if NoneType in get_args(kind) and len(options) == 1 else kind

@@ -50,11 +50,6 @@ def test_naming_the_core_loads_no_client_library() -> None:
     assert not loaded & HEAVY
 
 
-def test_a_configuration_is_judged_without_pydantic() -> None:
-    loaded = loaded_by("from medusa.config import load; load({'medusa': {}}, {})")
-    assert not loaded & {"pydantic", "pydantic_core"}
-
-
 def test_the_commands_load_grpc_only_to_ask_a_daemon() -> None:
     assert "grpc" not in loaded_by("from medusa.cli import app, faces, publish, tasks")
     assert "grpc" in loaded_by("from medusa.cli import faces; faces.opened(faces.DaemonAt('unix:/nobody', True))")

@@ -1,4 +1,4 @@
-"""The JSON Schema of the configuration, made by pydantic; it ships as medusa/config/schema.json (tests/drift.py)."""
+"""A JSON Schema of the whole configuration, for editors and other tools."""
 
 from __future__ import annotations
 
