@@ -607,24 +607,6 @@ def test_credentials_that_are_no_use_say_how_to_log_in(stage: Stage, content: by
     assert not stage.sandbox.log()
 
 
-@pytest.mark.parametrize(
-    ("expiry", "refreshed"),
-    [
-        ("2099-01-01T00:00:00Z", False),
-        ("2099-01-01T00:00:00.123456Z", False),
-        ("2099-01-01T00:00:00", False),
-        ("2020-01-01T00:00:00Z", True),
-        ("soon", True),
-        (None, True),
-    ],
-)
-def test_a_token_is_used_until_it_expires(stage: Stage, expiry: str | None, refreshed: bool) -> None:
-    file = stage.account.credentials_file
-    file.write_text(json.dumps({**json.loads(file.read_text()), "expiry": expiry}))
-    assert stage.publish({})["preflight"].succeeded
-    assert ("token" in [entry["operation"] for entry in stage.sandbox.log()]) is refreshed
-
-
 @pytest.mark.parametrize("scopes", [None, "", 5, f"{SCOPE}youtube {SCOPE}other", [f"{SCOPE}youtube.upload", 7]])
 def test_scopes_are_read_as_others_write_them(stage: Stage, scopes: object) -> None:
     file = stage.account.credentials_file

@@ -55,12 +55,6 @@ def test_the_commands_load_grpc_only_to_ask_a_daemon() -> None:
     assert "grpc" in loaded_by("from medusa.cli import faces; faces.opened(faces.DaemonAt('unix:/nobody', True))")
 
 
-def test_youtubes_adapter_takes_from_googles_client_only_its_document() -> None:
-    loaded = loaded_by("from medusa.adapters.platforms.youtube import adapter, wire; wire.my_channel('http://h')")
-    assert "googleapiclient" in loaded
-    assert not loaded & {"google", "google_auth_oauthlib", "httplib2", "uritemplate", "requests"}
-
-
 ROUTE = """
 import os
 for name in [name for name in os.environ if name.lower().endswith("_proxy")]:

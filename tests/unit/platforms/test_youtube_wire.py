@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from googleapiclient import discovery
 
 from medusa.adapters.http import Reply, Request
 from medusa.adapters.platforms.youtube import resumable, wire
@@ -113,44 +112,6 @@ def test_each_request_fits_the_discovery_document(name: str) -> None:
         assert not list(misfits(json_of(request), known["request"]))
 
 
-# what each call of wire passes to the discovery document's method, and the protocol of its upload
-CALLS: dict[str, tuple[str, dict[str, Any]]] = {
-    "channels.list": ("", {"mine": True, "part": "id,snippet,status,contentDetails"}),
-    "videos.insert": ("resumable", {"part": "snippet,status", "body": {"snippet": {}}, "notifySubscribers": False}),
-    "videos.list": ("", {"id": "a,b", "part": "snippet,status,fileDetails"}),
-    "thumbnails.set": ("media", {"videoId": "Ö &"}),
-    "captions.insert": ("multipart", {"part": "snippet", "body": {"snippet": {"name": "Ö"}}}),
-    "playlistItems.insert": ("", {"part": "snippet", "body": {"snippet": {"playlistId": "PL"}}}),
-    "playlistItems.list": ("", {"playlistId": "PL", "part": "snippet", "maxResults": 50, "videoId": None}),
-}
-
-
-@pytest.fixture(scope="module")
-def client() -> Any:
-    """google-api-python-client's model of the API."""
-    return discovery.build_from_document(DOCUMENT, http=object())
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_each_request_is_the_one_that_googles_client_builds(name: str, client: Any) -> None:
-    upload, parameters = CALLS[name]
-    collection, _, verb = name.partition(".")
-    theirs = getattr(getattr(client, collection)(), verb)(**parameters)
-    ours = wire.call(ROOT, name, upload=upload, **parameters)
-    address, expected = urlsplit(ours.url), urlsplit(theirs.uri)
-    query = parse_qs(address.query)
-    assert query.pop("uploadType", [""]) == [upload]
-    assert query == parse_qs(expected.query)
-    assert address.path == f"/upload{expected.path}" if upload else expected.path
-    assert (ours.method, ours.body) == (theirs.method, theirs.body and theirs.body.encode())
-    assert {key.lower(): value for key, value in ours.headers.items()}.items() <= theirs.headers.items()
-    assert ("Content-Type" in ours.headers) is bool(theirs.body)
-
-
-def test_the_calls_above_are_all_that_are_sent() -> None:
-    assert CALLS.keys() == REQUESTS.keys()
-
-
 def test_the_parts_that_are_named_are_those_that_are_sent() -> None:
     request = REQUESTS["videos.insert"]
     named = parse_qs(urlsplit(request.url).query)["part"][0].split(",")
@@ -171,9 +132,9 @@ def test_subscribers_are_notified_as_youtube_does_unless_it_is_said(said: Any, s
 
 
 def test_a_parameter_that_the_method_does_not_have_is_an_error() -> None:
-    with pytest.raises(TypeError, match="has no parameter colour"):
+    with pytest.raises(TypeError, match="unexpected keyword argument colour"):
         wire.call(ROOT, "videos.list", part="id", colour="red")
-    with pytest.raises(TypeError, match="needs the parameter part"):
+    with pytest.raises(TypeError, match="Missing required parameter"):
         wire.call(ROOT, "videos.list", id="a")
 
 

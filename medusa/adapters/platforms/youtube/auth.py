@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
+
+from google.auth.exceptions import GoogleAuthError
+from google.oauth2.credentials import Credentials
 
 from medusa.adapters.http import Http, Reply, Request
 from medusa.adapters.platforms.youtube.errors import Caller
@@ -37,11 +40,11 @@ class AuthorizedUser:
 
     def token(self, caller: Caller, now: float) -> str:
         """The access token. Raises AUTH when there is none, or none that is still good at `now` (epoch seconds)."""
-        info = self._read(caller)
-        token = info.get("token")
-        if not isinstance(token, str) or not token or now >= _expiry(info) - EARLY_S:
+        credentials = self._credentials(self._read(caller), caller)
+        expiry = credentials.expiry
+        if not credentials.token or expiry is None or now >= expiry.replace(tzinfo=UTC).timestamp() - EARLY_S:
             raise PlatformError(_login_needed("the access token has expired", "expired", caller))
-        return token
+        return str(credentials.token)
 
     def may_upload(self, caller: Caller) -> bool:
         """Whether the scopes that were granted allow uploads; they do if the file does not name them."""
@@ -53,7 +56,8 @@ class AuthorizedUser:
         """A fresh access token, saved for all processes. Raises AUTH when the user must log in again."""
 
         def refresh(stale: Json) -> Json:
-            reply = http.exchange(call, _refresh_request(self._token_uri, stale))
+            credentials = self._credentials(stale, caller)
+            reply = http.exchange(call, _refresh_request(self._token_uri, credentials))
             return {**stale, **_granted(reply, call.now(), caller)}
 
         stale = self._read(caller)
@@ -68,6 +72,13 @@ class AuthorizedUser:
         if self._info is None:
             self._info = _parsed(self._path, caller)
         return self._info
+
+    def _credentials(self, info: Json, caller: Caller) -> Credentials:
+        read: Callable[[Json], Credentials] = Credentials.from_authorized_user_info
+        try:
+            return read(info)
+        except (GoogleAuthError, ValueError, TypeError, AttributeError):
+            raise PlatformError(_unusable(self._path, caller)) from None
 
 
 def _parsed(path: Path, caller: Caller) -> Json:
@@ -86,15 +97,6 @@ def _parsed(path: Path, caller: Caller) -> Json:
     return info
 
 
-def _expiry(info: Json) -> float:
-    """Epoch seconds; a time without a zone is UTC. A token of which it is not known has expired."""
-    try:
-        moment = datetime.fromisoformat(str(info.get("expiry")))
-    except ValueError:
-        return 0.0
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 def _unusable(path: Path, caller: Caller) -> Failure:
     needed = f"a JSON object with {', '.join(_NEEDED)}"
     return _login_needed(f"the credentials file {path} is not {needed}", "bad credentials", caller)
@@ -107,9 +109,14 @@ def _login_needed(said: str, code: str, caller: Caller) -> Failure:
 # ---------------------------------------------------------------- the token endpoint
 
 
-def _refresh_request(token_uri: str, info: Json) -> Request:
+def _refresh_request(token_uri: str, credentials: Credentials) -> Request:
     """One exchange of a refresh token. (google-auth's own refresh sleeps and retries, which only the runner does.)"""
-    form = {"grant_type": "refresh_token", **{name: str(info[name]) for name in _NEEDED}}
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": credentials.refresh_token,
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+    }
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     secrets = (form["refresh_token"], form["client_secret"])
     return Request("POST", token_uri, headers, urlencode(form).encode(), secrets=secrets)
