@@ -71,7 +71,7 @@ def asked(source: Source, task_id: str, ask: Callable[[Medusa, str], bool], *, a
     """Ask for a cancel or a pause, whoever runs the task, and say what came of it; the exit status."""
     with kept(source) as core:
         if not ask(core, task_id):
-            raise TaskConflict(f"task {task_id} has ended already")
+            raise _ended_already(task_id)
         for task in core.watch(task_id):
             if task.ended or task.resting:
                 break
@@ -83,10 +83,11 @@ def asked(source: Source, task_id: str, ask: Callable[[Medusa, str], bool], *, a
     return COMPLETED
 
 
-def gone_on(source: Source, task_id: str, begin: Callable[[Medusa], object], *, as_json: bool, quiet: bool) -> int:
-    """Let a task go on in this process, and follow it to its end; the exit status."""
+def gone_on(source: Source, task_id: str, begin: Callable[[Medusa], bool | None], *, as_json: bool, quiet: bool) -> int:
+    """Let a task go on in this process, and follow it to its end; the exit status. `begin`: False if it has ended."""
     with kept(source) as core:
-        begin(core)
+        if begin(core) is False:
+            raise _ended_already(task_id)
         return to_its_end(core, task_id, as_json=as_json, quiet=quiet)
 
 
@@ -131,6 +132,10 @@ def _ended(core: Medusa, task_id: str, *, quiet: bool) -> Task:
     if not quiet:
         say(f"{task_id}: {task.message}")
     return task
+
+
+def _ended_already(task_id: str) -> TaskConflict:
+    return TaskConflict(f"task {task_id} has ended already")
 
 
 def _told(task: Task) -> int:

@@ -67,10 +67,10 @@ def test_a_post_of_unknown_outcome_is_settled_by_hand(config: Path, sandbox: San
     assert post
 
 
-def test_what_has_ended_cannot_be_cancelled_or_paused(config: Path) -> None:
+def test_what_has_ended_cannot_be_cancelled_paused_or_unpaused(config: Path) -> None:
     assert publish(config).exit_code == 0
     task = only_task(config)
-    for command in ("cancel", "pause"):
+    for command in ("cancel", "pause", "unpause"):
         refused = medusa(config, command, task)
         assert (refused.exit_code, "has ended already" in refused.stderr) == (1, True)
     assert "Nothing was left unfinished" in medusa(config, "resume").stderr
