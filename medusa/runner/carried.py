@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from medusa.domain.failures import StorageFailed
 from medusa.domain.ports import TaskRepositoryPort
 from medusa.domain.task import Step, Task
+from medusa.domain.values import Intent, Receipt
 from medusa.runner.saving import kept
+
+
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """What this process knows of steps, by their keys, and could not save: for their next run here."""
+
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    unsent: dict[str, Intent] = field(default_factory=dict)
+    """Intents of which nothing went out. Whoever takes a step over saves another one before it is sent."""
 
 
 class CarriedTask:
@@ -19,8 +30,10 @@ class CarriedTask:
     that was begun earlier: whoever waits for a save, as everyone does before an exchange, waits for those as well.
     """
 
-    def __init__(self, repository: TaskRepositoryPort, task_id: str, epoch: int) -> None:
+    def __init__(self, repository: TaskRepositoryPort, task_id: str, epoch: int, at_hand: AtHand | None = None) -> None:
+        """`at_hand`: of all runs in this process."""
         self._repository = repository
+        self.at_hand = at_hand or AtHand()
         self.id = task_id
         self._epoch = epoch
         self._begun: dict[str, Step] = {}
@@ -63,6 +76,11 @@ class CarriedTask:
     def _saved(self, step: Step, saving: Future[None]) -> None:
         """Told in the order in which they were begun, in whatever thread saves."""
         self._broken = self._broken or saving.exception()
+        if isinstance(saving.exception(), StorageFailed):
+            if step.succeeded and step.receipt:
+                self.at_hand.receipts[step.key] = step.receipt
+        elif step.succeeded:
+            self.at_hand.receipts.pop(step.key, None)
         with self._lock:
             if self._begun.get(step.key) is step:
                 del self._begun[step.key]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, PlatformError
+from medusa.domain.failures import Failure, FailureKind, PlatformError, StorageFailed
 from medusa.domain.ports import Call, PublisherPort
 from medusa.domain.task import Task
 from medusa.domain.values import Intent, LookAgain, Receipt, StepSpec, Verdict
@@ -52,6 +52,10 @@ async def publish(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
 async def _looked_for(life: StepLife, publisher: PublisherPort, cause: Failure | None) -> Receipt | None:
     """None: it may be sent, anew if the step has no intent any more, else these very bytes."""
     if life.step.intent is None:
+        return None
+    if life.at_hand.unsent.get(life.step.key) == life.step.intent:
+        await life.change(pipeline.unsent(life.step))
+        del life.at_hand.unsent[life.step.key]
         return None
     found = await _find(life, publisher, life.step.intent, cause)
     if isinstance(found, Receipt):
@@ -111,7 +115,12 @@ async def _send(
 ) -> Receipt | LookAgain | Failure:
     """Send once. A failure without effect takes back the intent, unless an earlier send of it may have had one."""
     first = life.step.intent is None
-    intent = await _intended(life, publisher, spec, made)
+    try:
+        intent = await _intended(life, publisher, spec, made)
+    except StorageFailed:  # of something else, perhaps, while the intent is kept
+        if first and life.step.intent:
+            life.at_hand.unsent[life.step.key] = life.step.intent
+        raise
     try:
         return await life.call(partial(_sent, publisher, intent), send_by=intent.send_by)
     except PlatformError as error:

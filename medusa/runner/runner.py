@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from medusa.domain import pipeline
 from medusa.domain.failures import TaskConflict, TaskNotFound
 from medusa.domain.task import StepState, Task
-from medusa.runner.carried import CarriedTask
+from medusa.runner.carried import AtHand, CarriedTask
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.saving import kept
 from medusa.runner.taken import TakenTask
@@ -23,6 +23,7 @@ class TaskRunner:
     def __init__(self, ports: RunnerPorts, workers: Workers) -> None:
         self._ports = ports
         self._workers = workers
+        self._at_hand = AtHand()
 
     async def take(self, task_id: str) -> TakenTask | None:
         """Become the task's only writer. None when another process carries the task, or it is gone."""
@@ -30,7 +31,7 @@ class TaskRunner:
             epoch = await kept(self._ports.repository.take_soon(task_id))
         except (TaskConflict, TaskNotFound):
             return None
-        return TakenTask(self._ports, self._workers, CarriedTask(self._ports.repository, task_id, epoch))
+        return TakenTask(self._ports, self._workers, CarriedTask(self._ports.repository, task_id, epoch, self._at_hand))
 
     def unfinished(self) -> tuple[str, ...]:
         """Ids of the tasks that wait for someone to go on with them."""

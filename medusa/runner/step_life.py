@@ -26,7 +26,7 @@ from medusa.domain.ports import Call
 from medusa.domain.task import Step
 from medusa.domain.values import Media
 from medusa.runner.call import RunnerCall
-from medusa.runner.carried import CarriedTask
+from medusa.runner.carried import AtHand, CarriedTask
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.workers import Workers
 
@@ -90,6 +90,10 @@ class StepLife:
     def now(self) -> float:
         """Epoch seconds."""
         return self.ports.now()
+
+    @property
+    def at_hand(self) -> AtHand:
+        return self._carried.at_hand
 
     @property
     def target(self) -> str:

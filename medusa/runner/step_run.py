@@ -58,7 +58,7 @@ class StepRun:
             return life.step
         life.amend(pipeline.started(life.step, life.now()))
         try:
-            receipt = await self._carry_out(self._task)
+            receipt = self._carried.at_hand.receipts.get(life.step.key) or await self._carry_out(self._task)
         except (TaskLost, StorageFailed):  # what is saved stands, and what goes on from there finds out the rest
             raise
         except Stopped:

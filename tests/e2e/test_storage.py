@@ -148,6 +148,20 @@ def test_a_disk_that_is_full_until_the_next_process(
     assert_published_once(stage, core_on().wait(task_id, WITHIN_S))
 
 
+def test_the_id_of_a_post_is_not_forgotten_while_the_disk_is_full(
+    core_on: OpenCore, stage: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it could not be looked for."""
+    core, strikes = core_on(), From(Instant("send", 1, "after"), lines=6)
+    stage.fault(platform="facebook", operation="published_posts", kind="status", code=400, times=-1)
+    Passing(lambda at: strikes(at) and at.kind == "line", fill).watch(monkeypatch.setattr)
+    task_id = core.publish_async(None, ["facebook"], {"facebook": {"message": "It is out"}})
+    reply = core.wait(task_id, WITHIN_S)
+    assert strikes.begun.is_set()
+    (post,) = stage.state()["facebook"]["posts"]
+    assert reply == {"status": "completed", "results": {"facebook_post_id": post["id"]}}
+
+
 @pytest.mark.parametrize("line", LINES[::3], ids=str)
 def test_a_file_that_another_program_locks(
     core_on: OpenCore, stage: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warned: Warned, line: Instant

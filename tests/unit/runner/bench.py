@@ -205,15 +205,17 @@ class Bench:
         """As if an earlier run had left the step so."""
         self.repository.save_step(task.id, step, self.repository.take(task.id))
 
-    async def carry(self, task: Task, begun: list[LocalContext] | None = None) -> Task:
-        """Carry the task to its end, as an engine does. `begun` is given the run's context."""
-        runner = TaskRunner(self.ports, self.workers)
-        taken = await runner.take(task.id)
+    async def carry(
+        self, task: Task, begun: list[LocalContext] | None = None, runner: TaskRunner | None = None
+    ) -> Task:
+        """Carry the task to its end, as an engine does. `begun` is given the run's context; `runner`: a used one."""
+        taken = await (runner or TaskRunner(self.ports, self.workers)).take(task.id)
         assert taken
         context = LocalContext(taken.step)
         if begun is not None:
             begun.append(context)
         await taken.carry(context)
+        await taken.release()
         return self.repository.get(task.id)
 
     def run(self, work: Awaitable[T]) -> T:

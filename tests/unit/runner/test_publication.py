@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,10 +14,11 @@ import pytest
 from medusa.adapters.platforms.fake.adapter import KEY_LIVES_S
 from medusa.adapters.platforms.fake.rules import FakeAccount
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, PlatformError
+from medusa.domain.failures import Failure, FailureKind, PlatformError, StorageFailed
 from medusa.domain.policy import RetryPolicy
 from medusa.domain.task import Step, StepState, Task, TaskStatus
 from medusa.domain.values import Intent, LookAgain, Receipt, StepSpec, Verdict
+from medusa.runner.runner import TaskRunner
 from tests.unit.runner.bench import Bench, step
 from tests.unit.runner.conftest import BenchOf
 
@@ -152,6 +154,43 @@ def test_after_send_by_it_is_not_sent(bench: Bench) -> None:
     assert bench.run(bench.carry(task)).status is TaskStatus.COMPLETED
     assert len(sent_late) == 1
     assert [intent.sent_at > sent_late[0] for intent in script.sent] == [True]
+
+
+# ---------------------------------------------------------------- what cannot be saved
+
+
+def published_with_a_full_disk(bench: Bench, lost: Callable[[Step], bool]) -> Task:
+    """A task's second run in a process that could not save one step in the first."""
+    task = bench.task(*[POST] * len(bench.keys), media=False)
+    save, full = bench.repository.save_step_soon, [StorageFailed("the disk is full")]
+
+    def saved(task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
+        if not full or not lost(step):
+            return save(task_id, step, epoch, announce)
+        refused: Future[None] = Future()
+        refused.set_exception(full.pop())
+        return refused
+
+    bench.repository.save_step_soon = saved  # type: ignore[method-assign]
+    runner = TaskRunner(bench.ports, bench.workers)
+    with pytest.raises(StorageFailed):
+        bench.run(bench.carry(task, runner=runner))
+    return bench.run(bench.carry(task, runner=runner))
+
+
+def test_a_receipt_that_cannot_be_saved_is_not_looked_for(bench: Bench) -> None:
+    script = scripted(bench, THERE)
+    task = published_with_a_full_disk(bench, lambda step: step.name == "post" and step.succeeded)
+    assert task.results == {"fake_post_id": "post-9"}
+    assert (len(script.sent), script.looks) == (1, [])
+
+
+def test_what_was_not_sent_since_something_else_is_not_saved_is_not_looked_for(bench_of: BenchOf) -> None:
+    bench = bench_of(keys=("other", "fake"))
+    script = scripted(bench, THERE)
+    task = published_with_a_full_disk(bench, lambda step: step.target == "other" and step.intent is not None)
+    assert task.results["fake_post_id"] == "post-9"
+    assert (len(script.sent), script.looks) == (1, [])
 
 
 # ---------------------------------------------------------------- a lost reply
