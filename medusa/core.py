@@ -160,6 +160,8 @@ class MedusaCore:
         self._engine.check_usable()
         paused = self._repository.set_paused(task_id, True)
         self._engine.cancel(task_id)
+        if paused:
+            self._engine.submit(task_id)  # should nobody run it any more, what ran comes to rest all the same
         return paused
 
     def unpause(self, task_id: str) -> bool:

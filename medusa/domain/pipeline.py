@@ -340,6 +340,12 @@ def suspended(step: Step) -> Step:
     return replace(step, state=StepState.WAITING, rate=0, note="", wait_until=None)
 
 
+def left(task: Task) -> Task:
+    """A paused task whose process has died: what ran there waits, with its checkpoint."""
+    steps = (suspended(step) if step.state is StepState.RUNNING else step for step in task.steps)
+    return replace(task, steps=tuple(steps))
+
+
 def skipped(step: Step, now: float) -> Step:
     """It never starts."""
     return replace(step, state=StepState.SKIPPED, ended_at=now)

@@ -291,7 +291,7 @@ class TaskRepositoryPort(Protocol):
         ...
 
     def unfinished(self) -> tuple[str, ...]:
-        """Ids of the tasks to go on with, oldest first: not ended, not paused, not held by another who lives."""
+        """Ids of the tasks to go on with, oldest first: not ended, not at rest, not held by another who lives."""
         ...
 
     def in_doubt(self) -> tuple[Step, ...]:

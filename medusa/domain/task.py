@@ -147,10 +147,14 @@ class Task:
         return self.status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
 
     @property
+    def running(self) -> bool:
+        """Some of its steps are under way."""
+        return any(step.state is StepState.RUNNING for step in self.steps)
+
+    @property
     def resting(self) -> bool:
         """It is paused, and nothing of it runs any more."""
-        running = any(step.state is StepState.RUNNING for step in self.steps)
-        return self.paused and not running and not self.ended
+        return self.paused and not self.running and not self.ended
 
     @property
     def stopping(self) -> bool:

@@ -414,6 +414,17 @@ class TaskRepositoryContract:
         assert repository.unfinished() == ("a", "b")
         assert repository.counts()["pending"] == 2
 
+    def test_a_paused_task_in_which_something_runs_is_brought_to_rest(self, repository: TaskRepositoryPort) -> None:
+        task = a_task("a")
+        repository.create(task)
+        running = pipeline.started(task.steps[0], 1001.0)
+        repository.save_step("a", running, repository.take("a"))
+        repository.set_paused("a", True)
+        assert repository.unfinished() == ("a",)
+        assert repository.get("a").message == "Pausing..."
+        repository.save_step("a", pipeline.suspended(running), repository.take("a"))
+        assert repository.unfinished() == ()
+
     def test_a_paused_task_that_is_to_end_waits_for_someone_to_end_it(self, repository: TaskRepositoryPort) -> None:
         repository.create(a_task("a"))
         repository.set_paused("a", True)

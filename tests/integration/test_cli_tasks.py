@@ -159,6 +159,43 @@ def test_the_same_key_publishes_once(config: Path, sandbox: Sandbox) -> None:
     assert "used with other content" in told(refused)["error"]
 
 
+def killed_in_an_upload(config: Path, sandbox: Sandbox) -> str:
+    """The task that such a process has left."""
+    sandbox.fault(platform="vimeo", operation="tus.patch", kind="stall")
+    killed = MedusaCore(config_file=config)
+    task = killed.publish_async(SAMPLE, ["vimeo"], {"vimeo": {"title": "Talk"}})
+    sandbox.wait_for("vimeo", "tus.patch")
+    killed.close(0.0)
+    return task
+
+
+def test_what_a_killed_process_has_left_can_be_paused(config: Path, sandbox: Sandbox) -> None:
+    task = killed_in_an_upload(config, sandbox)
+    paused = medusa(config, "pause", task)
+    assert (paused.exit_code, "Paused" in paused.stderr) == (0, True)
+    with MedusaCore(config_file=config, resume=False) as core:
+        assert not core.get_task(task).running
+
+
+def test_who_died_while_it_paused_a_task_has_paused_it(config: Path, sandbox: Sandbox) -> None:
+    task = killed_in_an_upload(config, sandbox)
+    with MedusaCore(config_file=config, resume=False) as core:
+        core._repository.set_paused(task, True)
+        assert core.get_task_status(task) == {"status": "in_progress", "message": "Paused"}
+    assert "Paused" in medusa(config, "list").stdout
+    assert medusa(config, "show", task).stdout.startswith("in_progress: Paused")
+    assert medusa(config, "watch", task).exit_code == 0
+    assert "Nothing was left unfinished" in medusa(config, "resume").stderr
+    with MedusaCore(config_file=config, resume=True) as core:
+        (at_rest,) = core.list_tasks()
+    assert at_rest.resting
+    sent = len(sandbox.log())
+    gone_on = medusa(config, "unpause", task, "--json", "--quiet")
+    assert json.loads(gone_on.stdout)["status"] == "completed"
+    assert sandbox.log()[sent]["operation"] == "tus.head"
+    assert len(sandbox.state()["vimeo"]["videos"]) == 1
+
+
 def test_the_same_key_goes_on_with_what_a_killed_process_has_left(config: Path, sandbox: Sandbox) -> None:
     asked = {"facebook": {"message": "Out now"}}
     sandbox.fault(platform="vimeo", operation="tus.patch", kind="stall")

@@ -142,7 +142,7 @@ class MemoryRepository:
             return tuple(
                 task_id
                 for task_id, row in self._rows.items()
-                if task_id not in self._finished and (row.cancel_asked or not row.paused)
+                if task_id not in self._finished and (row.cancel_asked or not row.paused or row.task.running)
             )
 
     def in_doubt(self) -> tuple[Step, ...]:

@@ -47,6 +47,11 @@ class Holders:
         found = (int(row[0]) for row in connection.rows("SELECT id FROM holders"))
         return frozenset(number for number in found if self._is_other(number))
 
+    def has(self, connection: Connection, task_id: str) -> bool:
+        """Whether somebody who lives holds the task, here or elsewhere."""
+        row = connection.row("SELECT holder FROM tasks WHERE id = ?", task_id)
+        return row is not None and row[0] is not None and (row[0] == self._own or self._is_other(row[0]))
+
     def check_free(self, connection: Connection, task_id: str, holder: int | None) -> None:
         """Raises TaskConflict, with the holder's name, if it is another one and lives."""
         if holder is None or not self._is_other(holder):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from medusa.adapters.repositories.sql.changes import Changes, Saved, Wish
+from medusa.adapters.repositories.sql.database import Connection
 from medusa.adapters.repositories.sql.holders import Holders
 from medusa.adapters.repositories.sql.key import KeyPlace, opened
 from medusa.adapters.repositories.sql.live import LiveTasks
@@ -20,6 +21,7 @@ from medusa.adapters.repositories.sql.saves import StepsSave
 from medusa.adapters.repositories.sql.store import Store
 from medusa.adapters.repositories.sql.sweep import Sweep
 from medusa.adapters.repositories.sql.watch import Watchers
+from medusa.domain import pipeline
 from medusa.domain.failures import TaskNotFound
 from medusa.domain.ports import ChangesPort
 from medusa.domain.task import Step, Task, TaskStatus
@@ -92,7 +94,7 @@ class SqlRepository:
     ) -> tuple[Task, ...]:
         with self._store.reading() as connection:
             rows = page(connection, limit, before, status=status, target=target, since=since)
-            return tuple(self._rows.task(connection, row) for row in rows)
+            return tuple(self._seen(connection, self._rows.task(connection, row)) for row in rows)
 
     def revisions(self, task_ids: Collection[str], newest: int = 0) -> dict[str, int]:
         with self._store.reading() as connection:
@@ -105,7 +107,8 @@ class SqlRepository:
     def unfinished(self) -> tuple[str, ...]:
         asked = (
             "SELECT id, holder FROM tasks WHERE status IN ('pending', 'in_progress')"
-            " AND (paused = 0 OR cancel_asked = 1) ORDER BY seq"
+            " AND (paused = 0 OR cancel_asked = 1"
+            " OR EXISTS (SELECT 1 FROM steps WHERE task_id = tasks.id AND state = 'running')) ORDER BY seq"
         )
         with self._store.reading() as connection:
             held = self._holders.others_alive(connection)
@@ -205,6 +208,12 @@ class SqlRepository:
             raise TaskNotFound(task_id)
         return self._standing(task_id, *row) if row[1] > after_revision else None
 
+    def _seen(self, connection: Connection, task: Task) -> Task:
+        """What ran in a process that died does not run any more, and in a paused task nobody goes on with it."""
+        if not task.paused or not task.running or self._holders.has(connection, task.id):
+            return task
+        return pipeline.left(task)
+
     def _standing(self, task_id: str, epoch: int, revision: int) -> Task:
         """The task, which has just been seen at this revision: it is read only if it is not carried here."""
         known = self._live.found(task_id, epoch, revision)
@@ -212,6 +221,6 @@ class SqlRepository:
             return known
         mark = self._live.mark(task_id)
         with self._store.reading() as connection:
-            task = self._rows.found(connection, task_id)
+            task = self._seen(connection, self._rows.found(connection, task_id))
         self._live.read(task, epoch, mark)
         return task
