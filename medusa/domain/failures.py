@@ -105,6 +105,11 @@ class TaskLost(MedusaError):
 class StorageFailed(MedusaError):
     """The tasks can't be written or read just now: a full disk, a locked database. What was saved before stands."""
 
+    def __init__(self, said: str, *, unsure: bool = False) -> None:
+        """`unsure`: the line broke, and what was to be written may be kept all the same."""
+        self.unsure = unsure
+        super().__init__(said)
+
 
 class PlatformError(MedusaError):
     """An adapter's way to end a call: carries the Failure."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from medusa.domain import pipeline
-from medusa.domain.failures import ConfigError, MedusaError, TaskConflict
+from medusa.domain.failures import ConfigError, MedusaError, StorageFailed, TaskConflict
 from medusa.domain.ports import AccountsPort
 from medusa.domain.task import Task
 from tests.contract.repository_exam import PATIENCE_S, RepositoryOf, TaskRepositoryContract, a_task, finish, ids
@@ -30,7 +30,7 @@ if INSTALLED:
     from medusa.adapters.repositories.sql.accounts import SqlAccounts
     from medusa.adapters.repositories.sql.address import Address
     from medusa.adapters.repositories.sql.key_file import KeyFile
-    from medusa.adapters.repositories.sql.postgres import PostgresDatabase
+    from medusa.adapters.repositories.sql.postgres import PostgresConnection, PostgresDatabase
     from medusa.adapters.repositories.sql.repository import SqlRepository
     from medusa.adapters.repositories.sql.store import Store
 
@@ -143,6 +143,48 @@ def test_a_server_that_drops_its_clients_is_found_again(opened: Open, server: st
     assert theirs.take("a") == epoch + 1
     with pytest.raises(TaskConflict, match="is run by"):
         ours.take("a")
+
+
+def broken_line(monkeypatch: pytest.MonkeyPatch, *, after: bool, times: int = 1) -> None:
+    """It breaks before or after the server has committed, so many times."""
+    commit, left = PostgresConnection.commit, [None] * times
+
+    def committed(connection: PostgresConnection) -> None:
+        if not left:
+            return commit(connection)
+        left.pop()
+        if after:
+            commit(connection)
+        connection.close()
+        raise psycopg.OperationalError("the line broke")
+
+    monkeypatch.setattr(PostgresConnection, "commit", committed)
+
+
+def test_a_task_whose_commit_was_not_confirmed_is_kept_once(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = opened()
+    repository.create(a_task("a"))
+    broken_line(monkeypatch, after=True)
+    assert repository.create(a_task("b")) == "b"
+    assert ids(repository.recent()) == ["b", "a"]
+
+
+def test_a_task_whose_commit_was_lost_is_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = opened()
+    repository.create(a_task("a"))
+    broken_line(monkeypatch, after=False)
+    with pytest.raises(StorageFailed, match=r"cannot be written: .* closed$"):
+        repository.create(a_task("b"))
+    assert ids(repository.recent()) == ["a"]
+    assert repository.create(a_task("b")) == "b"
+
+
+def test_who_cannot_tell_whether_a_task_is_kept_says_so(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = opened()
+    repository.create(a_task("a"))
+    broken_line(monkeypatch, after=True, times=2)
+    with pytest.raises(StorageFailed, match="whether task b is kept all the same cannot be told now"):
+        repository.create(a_task("b"))
 
 
 def test_another_machine_needs_the_same_key(opened: Open, tmp_path: Path) -> None:

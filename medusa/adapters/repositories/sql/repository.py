@@ -22,7 +22,7 @@ from medusa.adapters.repositories.sql.store import Store
 from medusa.adapters.repositories.sql.sweep import Sweep
 from medusa.adapters.repositories.sql.watch import Watchers
 from medusa.domain import pipeline
-from medusa.domain.failures import TaskNotFound
+from medusa.domain.failures import StorageFailed, TaskNotFound
 from medusa.domain.ports import ChangesPort
 from medusa.domain.task import Step, Task, TaskStatus
 
@@ -68,11 +68,23 @@ class SqlRepository:
     # ------------------------------------------------------------ keeping
 
     def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
-        kept = self._store.write(lambda connection: self._changes.create(connection, task, key, fingerprint))
+        try:
+            kept = self._store.write(lambda connection: self._changes.create(connection, task, key, fingerprint))
+        except StorageFailed as error:
+            if not error.unsure or not self._is_kept_all_the_same(task.id, error):
+                raise
+            kept = task.id
         if kept == task.id:
             self._live.created(task)
         self._watchers.ring(kept)
         return kept
+
+    def _is_kept_all_the_same(self, task_id: str, error: StorageFailed) -> bool:
+        """The line broke, perhaps in the commit: it is looked where nobody writes any more on the server's side."""
+        try:
+            return self._store.write(lambda connection: connection.row(_STANDING, task_id)) is not None
+        except StorageFailed:
+            raise StorageFailed(f"{error}; whether task {task_id} is kept all the same cannot be told now") from None
 
     def get(self, task_id: str) -> Task:
         row = self._store.row(_STANDING, task_id)

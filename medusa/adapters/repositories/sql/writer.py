@@ -114,7 +114,7 @@ def _serve(database: Database, changes: SimpleQueue[_Change | None], undone: Cal
             connection = connection or database.connect()
             _carry_out(connection, group, database, undone)
         except database.errors as error:
-            _refuse(group, database, error)
+            _refuse(group, database, error, unsure=connection is not None)
             undone()
             _give_up(connection, database)
             connection = None
@@ -184,8 +184,9 @@ def _carry_out(connection: Connection, group: list[_Change], database: Database,
         unit.settle(answer)
 
 
-def _refuse(group: list[_Change], database: Database, error: Exception) -> None:
+def _refuse(group: list[_Change], database: Database, error: Exception, *, unsure: bool = False) -> None:
     for change in group:
         if not change.done.done():
             told = isinstance(error, database.errors) and not isinstance(error, database.bugs)
-            change.done.set_exception(StorageFailed(f"{database.name} cannot be written: {error}") if told else error)
+            said = f"{database.name} cannot be written: {error}"
+            change.done.set_exception(StorageFailed(said, unsure=unsure) if told else error)
