@@ -38,6 +38,7 @@ class CarriedTask:
         self._epoch = epoch
         self._begun: dict[str, Step] = {}
         """Key -> the step as it is being saved."""
+        self._last: Future[None] | None = None
         self._lock = threading.Lock()
         self._broken: BaseException | None = None
 
@@ -52,17 +53,30 @@ class CarriedTask:
         return replace(task, steps=tuple(begun.get(step.key, step) for step in task.steps))
 
     async def save(self, step: Step, *, announce: bool = True) -> None:
-        """Once it is kept, and all before it. Raises TaskLost or StorageFailed, also of an earlier one."""
+        """Once it is kept, and all before it. Raises TaskLost or StorageFailed, also of an earlier one.
+
+        That a step may be out is not even saved before all else is kept: whoever reads it has to believe it.
+        """
+        may_be_out = (step.committed or step.intent is not None) and not step.ended
+        if may_be_out:
+            await self._settled()
         await kept(self.save_soon(step, announce=announce))
-        self.check()
+        if not may_be_out:
+            self.check()
 
     def save_soon(self, step: Step, *, announce: bool = True) -> Future[None]:
         """The same without waiting: what keeps it from being saved is raised where it is next waited for."""
         with self._lock:
             self._begun[step.key] = step
-        saving = self.show(step, announce=announce)
+        saving = self._last = self.show(step, announce=announce)
         saving.add_done_callback(partial(self._saved, step))
         return saving
+
+    async def _settled(self) -> None:
+        """Once all that was begun until now is kept. Raises what kept something from it."""
+        if self._last is not None:
+            await kept(self._last)
+        self.check()
 
     def show(self, step: Step, *, announce: bool = True) -> Future[None]:
         """Save what does no harm if it is lost."""
