@@ -120,8 +120,8 @@ def next_steps(task: Task) -> tuple[Step, ...]:
     """The waiting steps that may start now; none once the task is stopping, or while it is paused."""
     if task.stopping or task.paused:
         return ()
-    results = task.results
     waiting = [step for step in task.steps if step.state is StepState.WAITING]
+    results = task.results if waiting else {}
     return tuple(step for step in waiting if _may_start(task, step, results) and not _is_cut_off(task, step))
 
 
@@ -198,6 +198,8 @@ def given_up(task: Task, step: Step, now: float) -> Step:
 def _is_cut_off(task: Task, step: Step) -> bool:
     if _never_known(task, step):
         return True
+    if step.spec.required and not task.goes_on:
+        return False
     behind = [other for other in task.of(step.target) if other.name in step.spec.after]
     if not step.spec.required and any(other.ended and not other.succeeded for other in behind):
         return True
@@ -210,9 +212,12 @@ def _own_preflight(task: Task, step: Step) -> Iterator[Step]:
 
 def _never_known(task: Task, step: Step) -> list[str]:
     """Placeholders of the step whose giver has ended without giving them."""
+    needs = _needs(step)
+    if not needs:
+        return []
     results = task.results
     givers = {f"{other.target}_{other.spec.yields}": other for other in task.steps if other.spec.yields}
-    return sorted(name for name in _needs(step) if name in givers and givers[name].ended and name not in results)
+    return sorted(name for name in needs if name in givers and givers[name].ended and name not in results)
 
 
 def rendered(task: Task, step: Step) -> StepSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -36,8 +37,9 @@ class CarriedTask:
         self.at_hand = at_hand or AtHand()
         self.id = task_id
         self._epoch = epoch
-        self._begun: dict[str, Step] = {}
-        """Key -> the step as it is being saved."""
+        self._begun: Mapping[str, Step] = {}
+        """Key -> the step as it is being saved; another mapping whenever that changes."""
+        self._view: tuple[Task, Mapping[str, Step], Task] | None = None
         self._last: Future[None] | None = None
         self._lock = threading.Lock()
         self._broken: BaseException | None = None
@@ -45,12 +47,14 @@ class CarriedTask:
     @property
     def task(self) -> Task:
         """The task as it will stand once all that was begun is kept."""
-        with self._lock:  # before the task is read: what is kept meanwhile is in both
-            begun = dict(self._begun)
+        begun = self._begun  # before the task is read: what is kept meanwhile is in both
         task = self._repository.carried(self.id)
         if not begun:
             return task
-        return replace(task, steps=tuple(begun.get(step.key, step) for step in task.steps))
+        if self._view is None or self._view[0] is not task or self._view[1] is not begun:
+            steps = tuple(begun.get(step.key, step) for step in task.steps)
+            self._view = task, begun, replace(task, steps=steps)
+        return self._view[2]
 
     async def save(self, step: Step, *, announce: bool = True) -> None:
         """Once it is kept, and all before it. Raises TaskLost or StorageFailed, also of an earlier one.
@@ -67,7 +71,7 @@ class CarriedTask:
     def save_soon(self, step: Step, *, announce: bool = True) -> Future[None]:
         """The same without waiting: what keeps it from being saved is raised where it is next waited for."""
         with self._lock:
-            self._begun[step.key] = step
+            self._begun = {**self._begun, step.key: step}
         saving = self._last = self.show(step, announce=announce)
         saving.add_done_callback(partial(self._saved, step))
         return saving
@@ -97,4 +101,4 @@ class CarriedTask:
             self.at_hand.receipts.pop(step.key, None)
         with self._lock:
             if self._begun.get(step.key) is step:
-                del self._begun[step.key]
+                self._begun = {key: one for key, one in self._begun.items() if one is not step}
