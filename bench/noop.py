@@ -1,6 +1,7 @@
 """Medusa's own part in `bench.queues`: tasks of three steps that do nothing, by the real engine, runner and repository.
 
-`python -m bench.noop COUNT FOLDER` prints the seconds from the first task's creation to the last one's end.
+`python -m bench.noop COUNT FOLDER` prints the seconds from the first task's creation to the last one's end. As many
+threads as in `bench.queues` ask for them, each for one after the other.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bench.queues import CALLERS
 from medusa.adapters.engines.local import LocalEngine
 from medusa.adapters.probe import MediaProbe
 from medusa.adapters.repositories.sql.accounts import SqlAccounts
@@ -94,12 +97,16 @@ def carried(count: int, folder: Path) -> float:
     repository = SqlRepository(store, KeyFile(folder / "key"), keep_finished=None)
     ports = RunnerPorts(repository, NoopTargets(), SqlAccounts(store), MediaProbe())
     engine = LocalEngine(lambda: TaskRunner(ports, Workers()))
-    begun = time.perf_counter()
-    for number in range(count):
-        task = noop_task(f"t{number}")
+    tasks = [noop_task(f"t{number}") for number in range(count)]
+
+    def ask(task: Task) -> None:
         repository.create(task)
         engine.submit(task.id)
-    engine.wait_idle()
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        begun = time.perf_counter()
+        list(callers.map(ask, tasks))
+        engine.wait_idle()
     taken = time.perf_counter() - begun
     assert repository.counts()["completed"] == count, repository.counts()
     engine.close()

@@ -10,10 +10,14 @@ import asyncio
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 STEPS = ("first", "second", "third")
 CONCURRENCY = 50
+CALLERS = 8
+"""So many ask for tasks side by side, as the threads of a web server do."""
 
 
 def procrastinate(count: int, folder: Path) -> float:
@@ -56,12 +60,15 @@ async def _procrastinate(url: str, count: int) -> float:
             if ended == count:
                 done.set()
 
+        async def ask(numbers: range) -> None:
+            for number in numbers:
+                await publish.defer_async(task_id=f"t{number}")
+
         worker = asyncio.create_task(
             app.run_worker_async(concurrency=CONCURRENCY, wait=True, install_signal_handlers=False)
         )
         begun = time.perf_counter()
-        for number in range(count):
-            await publish.defer_async(task_id=f"t{number}")
+        await asyncio.gather(*(ask(range(first, count, CALLERS)) for first in range(CALLERS)))
         await done.wait()
         taken = time.perf_counter() - begun
         worker.cancel()
@@ -92,13 +99,15 @@ def dbos(count: int, folder: Path) -> float:
 
     DBOS.launch()
     queue = DBOS.register_queue("tasks", worker_concurrency=CONCURRENCY, polling_interval_sec=0.1)
-    begun = time.perf_counter()
-    handles = []
-    for number in range(count):
+
+    def ask(number: int) -> Any:
         with SetWorkflowID(f"t{number}"):
-            handles.append(queue.enqueue(publish, f"t{number}"))
-    for handle in handles:
-        handle.get_result(polling_interval_sec=0.05)
+            return queue.enqueue(publish, f"t{number}")
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        begun = time.perf_counter()
+        for handle in list(callers.map(ask, range(count))):
+            handle.get_result(polling_interval_sec=0.05)
     taken = time.perf_counter() - begun
     DBOS.destroy()
     return taken

@@ -61,7 +61,7 @@ class CarriedTask:
 
         That a step may be out is not even saved before all else is kept: whoever reads it has to believe it.
         """
-        may_be_out = (step.committed or step.intent is not None) and not step.ended
+        may_be_out = step.may_be_out and not step.ended
         if may_be_out:
             await self._settled()
         await kept(self.save_soon(step, announce=announce))

@@ -58,6 +58,8 @@ class StepLife:
         self.task_id = carried.id
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._untold = False
+        """Its last change was not saved yet, and watchers should see it."""
         self._called_off = False
         self._call: RunnerCall | None = None
         self._call_off_turn: Callable[[], None] = _nothing
@@ -74,12 +76,19 @@ class StepLife:
         Raises TaskLost when another writer has the task, and StorageFailed: whoever carries it here lets go of it then.
         """
         self.amend(step)
+        announce, self._untold = announce or self._untold, False
         await self._carried.save(step, announce=announce)
 
     def change_soon(self, step: Step) -> None:
         """`change` without waiting: the next `change` of its task, which comes before all else, waits for it."""
         self.amend(step)
+        self._untold = False
         self._carried.save_soon(step)
+
+    def begin(self, step: Step) -> None:
+        """Change the step by what is saved, and told, with its next change."""
+        self._untold = True
+        self.amend(step)
 
     def amend(self, step: Step) -> None:
         """Change the step by what is saved with its next change, which comes before anything else is done."""

@@ -56,7 +56,7 @@ class StepRun:
         if life.step.state is StepState.WAITING and (task.stopping or task.paused):  # since the step was chosen
             await life.change(pipeline.skipped(life.step, life.now()) if task.stopping else life.step)
             return life.step
-        life.amend(pipeline.started(life.step, life.now()))
+        life.begin(pipeline.started(life.step, life.now()))
         try:
             receipt = self._carried.at_hand.receipts.get(life.step.key) or await self._carry_out(self._task)
         except (TaskLost, StorageFailed):  # what is saved stands, and what goes on from there finds out the rest

@@ -105,11 +105,13 @@ async def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) 
     step = pipeline.advanced(life.step, at, asked=asked)
     total = spec.media.size if at.want and spec.media else step.total
     told = asked and at.want is not None
-    moved = replace(step, total=total, committed=step.committed and not told)
+    committed = step.committed and not told
+    if (total, committed) != (step.total, step.committed):
+        step = replace(step, total=total, committed=committed)
     if at.note or at.wait_s:
-        await life.change(moved, announce=bool(at.note))
+        await life.change(step, announce=bool(at.note))
     else:
-        life.amend(moved)
+        life.amend(step)
 
 
 async def _recover(life: StepLife, uploader: UploaderPort, failure: Failure) -> None:

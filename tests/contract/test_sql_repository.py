@@ -21,9 +21,9 @@ from medusa.adapters.repositories.sql.repository import SqlRepository
 from medusa.adapters.repositories.sql.sqlite import SqliteConnection, SqliteDatabase
 from medusa.adapters.repositories.sql.store import Store
 from medusa.domain import pipeline
-from medusa.domain.failures import ConfigError, MedusaError, TaskConflict, TaskNotFound
+from medusa.domain.failures import ConfigError, MedusaError, TaskConflict, TaskLost, TaskNotFound
 from medusa.domain.reopening import retried
-from medusa.domain.task import Step, Task
+from medusa.domain.task import Step, StepState, Task, TaskStatus
 from medusa.domain.values import Checkpoint, Intent, Receipt
 from tests.contract.repository_exam import (
     CURSOR,
@@ -610,3 +610,59 @@ def test_a_wrong_statement_is_no_trouble_of_the_storage(
             repository.recent()
     repository.create(a_task("a"))
     assert ids(repository.recent()) == ["a"]
+
+
+# ------------------------------------------------------------ what is remembered of tasks between their saves
+
+
+def test_who_saves_sees_what_others_have_asked_for_meanwhile(opened: Open) -> None:
+    first, second = opened(), opened()
+    task = a_task("a")
+    first.create(task)
+    epoch = first.take("a")
+    first.save_step("a", pipeline.started(task.steps[0], 1001.0), epoch)
+    second.ask_cancel("a")
+    for step in task.steps:
+        first.save_step("a", pipeline.stopped(rich(step), 1002.0), epoch)
+    left = second.get("a")
+    assert left == first.get("a")
+    assert (left.status, left.cancel_asked) == (TaskStatus.FAILED, True)
+    assert left.revision == task.revision + 2 + len(task.steps)
+    assert first.counts() == {"pending": 0, "in_progress": 0, "completed": 0, "failed": 1}
+
+
+def test_who_saves_sees_that_another_has_taken_the_task(opened: Open) -> None:
+    first, second = opened(), opened()
+    task = a_task("a")
+    first.create(task)
+    epoch = first.take("a")
+    first.save_step("a", pipeline.started(task.steps[0], 1001.0), epoch)
+    second.take("a", force=True)
+    with pytest.raises(TaskLost):
+        first.save_step("a", pipeline.skipped(task.steps[1], 1002.0), epoch)
+    assert second.get("a").steps[1] == task.steps[1]
+
+
+def test_what_one_task_cannot_save_keeps_no_other_from_it(opened: Open) -> None:
+    repository = opened()
+    for name in ("lost", "kept"):
+        repository.create(a_task(name))
+    old, epoch = repository.take("lost"), repository.take("kept")
+    repository.take("lost")
+    step = a_task("kept").steps[0]
+    late = repository.save_step_soon("lost", pipeline.started(a_task("lost").steps[0], 1001.0), old)
+    gone = repository.save_step_soon("gone", pipeline.started(step, 1001.0), 1)
+    saved = repository.save_step_soon("kept", pipeline.started(step, 1001.0), epoch)
+    released = repository.release_soon("kept")
+    with pytest.raises(TaskLost):
+        late.result(PATIENCE_S)
+    for other in (gone, saved, released):
+        other.result(PATIENCE_S)
+    assert repository.get("kept").steps[0].state is StepState.RUNNING
+    assert repository.get("lost").steps[0].state is StepState.WAITING
+
+
+def test_an_sqlite_that_cannot_do_it_is_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
+    with pytest.raises(ConfigError, match=r"is too old, 3\.33 or later is needed"):
+        opened()

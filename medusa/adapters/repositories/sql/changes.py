@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 from medusa.adapters.repositories.codec import to_json
-from medusa.adapters.repositories.secrets import forgotten
 from medusa.adapters.repositories.sql.database import Connection
-from medusa.adapters.repositories.sql.holders import Holders
-from medusa.adapters.repositories.sql.retention import ENDED, Retention, drop
+from medusa.adapters.repositories.sql.ends import Ends
+from medusa.adapters.repositories.sql.holders import Holders, Release
+from medusa.adapters.repositories.sql.retention import Move, drop
 from medusa.adapters.repositories.sql.rows import StepRows
-from medusa.adapters.repositories.sql.standing import Standing, Standings, standing
-from medusa.adapters.repositories.sql.sweep import Sweep
-from medusa.domain.failures import IdempotencyConflict, TaskConflict, TaskLost, TaskNotFound
-from medusa.domain.task import Step, Task, TaskStatus
+from medusa.adapters.repositories.sql.standing import Standing, Standings, standing_of
+from medusa.domain.failures import IdempotencyConflict, TaskConflict
+from medusa.domain.task import Task, TaskStatus
 
 Wish = Literal["cancel_asked", "paused"]
 _REMEMBER: Final[dict[Wish, str]] = {
@@ -25,39 +24,17 @@ _REMEMBER: Final[dict[Wish, str]] = {
 _REOPEN: Final = "UPDATE tasks SET epoch = epoch + 1, cancel_asked = ?, paused = ? WHERE id = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What saving some steps has come to."""
-
-    steps: Mapping[str, Step]
-    """By their keys, as they were given."""
-    before: int
-    """The task's revision until then."""
-    revision: int
-    updated_at: float | None
-    """None when nothing was announced."""
-    status: TaskStatus
-    """The task's."""
-    cancel_asked: bool
-
-
 class Changes:
     """TaskRepositoryPort's changing methods, within a transaction."""
 
     def __init__(
-        self, rows: StepRows, retention: Retention, sweep: Sweep, holders: Holders, now: Callable[[], float]
+        self, rows: StepRows, known: Standings, ends: Ends, holders: Holders, now: Callable[[], float]
     ) -> None:
         self._rows = rows
-        self._retention = retention
-        self._sweep = sweep
+        self._known = known
+        self._ends = ends
         self._holders = holders
         self._now = now
-        self._known = Standings()
-
-    def undone(self) -> None:
-        """A transaction was rolled back."""
-        self._known.forget_all()
-        self._sweep.again()
 
     def create(self, connection: Connection, task: Task, key: str | None, fingerprint: str) -> str:
         known = connection.row("SELECT id, fingerprint FROM tasks WHERE idempotency_key = ?", key) if key else None
@@ -68,10 +45,9 @@ class Changes:
             return str(known[0])
         if connection.row("SELECT 1 FROM tasks WHERE id = ?", task.id):
             raise TaskConflict(f"there is a task {task.id!r} already")
-        self._sweep(connection)
         self._insert(connection, task, key, fingerprint)
-        self._retention.enter(connection, task.id, task.status)
-        self._retention.trim(connection)
+        self._ends.entered(connection, task)
+        self._known.note(task.id, standing_of(task))
         return task.id
 
     def _insert(self, connection: Connection, task: Task, key: str | None, fingerprint: str) -> None:
@@ -95,37 +71,18 @@ class Changes:
         for place, step in enumerate(task.steps):
             self._rows.insert(connection, task.id, place, step)
 
-    def save_steps(
-        self, connection: Connection, task_id: str, steps: Mapping[str, Step], epoch: int, announced: int
-    ) -> Saved | None:
-        """None when the task is gone. The revision grows by `announced`."""
-        before = self._known.standing(connection, task_id)
-        if before is None:
-            return None
-        if epoch < before.epoch:
-            raise TaskLost(task_id)
-        status = before.after(steps)
-        for step in steps.values():
-            self._rows.update(connection, task_id, forgotten(step, status, before.cancel_asked))
-        updated_at = self._announce(connection, task_id, announced) if announced else None
-        self._move(connection, task_id, before, status)
-        self._known.saved(task_id, before, steps)
-        revision = before.revision + announced
-        return Saved(steps, before.revision, revision, updated_at, status, before.cancel_asked)
-
     def remember(self, connection: Connection, task_id: str, wish: Wish, value: bool) -> bool:
-        before = self._standing(connection, task_id)
+        before = self._known.one(connection, task_id)
         if before.ended:
             return False
         if getattr(before, wish) is not value:
             after = replace(before, cancel_asked=value) if wish == "cancel_asked" else replace(before, paused=value)
             connection.run(_REMEMBER[wish], int(value), task_id)
-            self._announce(connection, task_id)
-            self._move(connection, task_id, after, after.folded())
+            self._changed(connection, task_id, before, after.folded(), after.cancel_asked)
         return True
 
     def reopen(self, connection: Connection, task: Task) -> Task:
-        before = self._standing(connection, task.id)
+        before = self._known.one(connection, task.id)
         self._holders.check_free(connection, task.id, before.holder)
         if not before.ended:
             raise TaskConflict(f"task {task.id} has not ended")
@@ -136,42 +93,36 @@ class Changes:
             self._rows.insert(connection, task.id, place, step)
         wishes = (int(task.cancel_asked), int(task.paused))
         connection.run(_REOPEN, *wishes, task.id)
-        self._announce(connection, task.id)
-        self._move(connection, task.id, replace(before, cancel_asked=task.cancel_asked), task.status)
+        self._changed(connection, task.id, before, task.status, task.cancel_asked)
         return self._rows.found(connection, task.id)
 
     def delete(self, connection: Connection, task_id: str) -> None:
-        if not self._standing(connection, task_id).ended:
+        if not self._known.one(connection, task_id).ended:
             raise TaskConflict(f"task {task_id} has not ended: cancel it first")
         drop(connection, task_id)
+        self._known.forget(task_id)
 
     def take(self, connection: Connection, task_id: str, own: int, force: bool) -> int:
-        before = self._standing(connection, task_id)
+        before = self._known.one(connection, task_id)
         if not force:
             self._holders.check_free(connection, task_id, before.holder)
-        connection.run("UPDATE tasks SET epoch = epoch + 1, holder = ? WHERE id = ?", own, task_id)
-        self._known.taken(task_id, before)
-        return before.epoch + 1
+        taken = replace(before, epoch=before.epoch + 1, holder=own)
+        connection.run("UPDATE tasks SET epoch = ?, holder = ? WHERE id = ?", taken.epoch, own, task_id)
+        self._known.note(task_id, taken)
+        return taken.epoch
 
-    def _standing(self, connection: Connection, task_id: str) -> Standing:
-        found = standing(connection, task_id)
-        if found is None:
-            raise TaskNotFound(task_id)
-        return found
+    def release(self, connection: Connection, releases: Sequence[Release]) -> list[None]:
+        self._holders.release(connection, [release.task_id for release in releases])
+        for release in releases:
+            self._known.forget(release.task_id)
+        return [None] * len(releases)
 
-    def _announce(self, connection: Connection, task_id: str, times: int = 1) -> float:
-        said = "UPDATE tasks SET revision = revision + ?, updated_at = ? WHERE id = ?"
-        now = self._now()
-        connection.run(said, times, now, task_id)
-        return now
-
-    def _move(self, connection: Connection, task_id: str, before: Standing, status: TaskStatus) -> None:
-        """To another status; at its end a task forgets what gives access, and the oldest make room."""
-        if status is before.status:
-            return
-        self._retention.move(connection, task_id, before.status, status)
-        if status in ENDED:
-            for step in tuple(self._rows.with_secrets(connection, task_id)):
-                self._rows.update(connection, task_id, forgotten(step, status, before.cancel_asked))
-            self._retention.trim(connection)
-            self._sweep(connection)
+    def _changed(
+        self, connection: Connection, task_id: str, before: Standing, status: TaskStatus, cancel_asked: bool
+    ) -> None:
+        """It is another revision, and may have another status."""
+        said = "UPDATE tasks SET revision = revision + 1, updated_at = ?, status = ? WHERE id = ?"
+        connection.run(said, self._now(), status.value, task_id)
+        self._known.forget(task_id)
+        if status is not before.status:
+            self._ends.moved(connection, [Move(task_id, before.status, status, cancel_asked)])

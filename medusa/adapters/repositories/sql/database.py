@@ -5,10 +5,12 @@ Statements are portable, with `?` for values; where databases differ, they say s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 Row = Sequence[Any]
+_AT_ONCE: Final = 500
+"""Values of one statement; SQLite takes no more than 999 where it is old."""
 
 
 class Connection(Protocol):
@@ -24,6 +26,10 @@ class Connection(Protocol):
 
     def row(self, sql: str, *values: object) -> Row | None:
         """The first row of a query; None when it has none."""
+        ...
+
+    def update(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Set these columns in the rows of a table that have these keys. Each of `rows`: the keys, then the values."""
         ...
 
     def begin(self, *, write: bool) -> None:
@@ -43,6 +49,19 @@ class Connection(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def marks(values: Sequence[object]) -> str:
+    """A place in a statement for each of these values."""
+    return ", ".join("?" * len(values))
+
+
+def rows_of(connection: Connection, asked: str, values: Collection[object]) -> Iterator[Row]:
+    """All rows of a query with an `IN ({})` for any number of values."""
+    every = tuple(values)
+    for start in range(0, len(every), _AT_ONCE):
+        some = every[start : start + _AT_ONCE]
+        yield from connection.rows(asked.format(marks(some)), *some)
 
 
 class Database(Protocol):

@@ -7,10 +7,32 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from medusa.adapters.repositories.sql.database import Connection
 from medusa.adapters.repositories.sql.store import Store
 from medusa.domain.failures import TaskConflict
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A task that is to be released by the writer."""
+
+    together: Callable[[Connection, Sequence[Release]], Sequence[None]]
+    task_id: str
+    rank = 1
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.task_id, "release"
+
+    def after(self, earlier: Release) -> Release:  # noqa: ARG002 - both are the same
+        """Both in one."""
+        return self
+
+    def committed(self, answer: None) -> None:
+        """Nobody has to know."""
 
 
 class Holders:
@@ -28,11 +50,11 @@ class Holders:
                 self._own = self._store.write(self._register)
             return self._own
 
-    def release(self, connection: Connection, task_id: str) -> None:
-        """Let others take the task, if it is held here."""
-        released = "UPDATE tasks SET holder = NULL WHERE id = ? AND holder = ?"
+    def release(self, connection: Connection, task_ids: Sequence[str]) -> None:
+        """Let others take those of these tasks that are held here."""
         if self._own is not None:
-            connection.run(released, task_id, self._own)
+            held = [(task_id, self._own, None) for task_id in task_ids]
+            connection.update("tasks", ("id", "holder"), ("holder",), held)
 
     def called_off(self, connection: Connection) -> dict[str, bool]:
         """The tasks held here that are to be cancelled (True) or to rest, and have not ended."""

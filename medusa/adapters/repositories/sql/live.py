@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from medusa.adapters.repositories.secrets import forgotten
-from medusa.adapters.repositories.sql.changes import Saved
-from medusa.adapters.repositories.sql.retention import ENDED
-from medusa.domain.task import Step, Task
+from medusa.adapters.repositories.sql.saves import Saved
+from medusa.domain.task import Task
 
 _MANY: Final = 256
 """So many tasks are remembered, those that were taken last."""
@@ -87,11 +86,11 @@ class LiveTasks:
             if live is not None and (live.epoch, live.saves) == (epoch, mark):
                 live.task, live.sure = task, True
 
-    def saved(self, task_id: str, epoch: int, saved: Saved) -> None:
+    def saved(self, task_id: str, saved: Saved) -> None:
         """Some of its steps are on disk."""
         with self._lock:
             live = self._live.get(task_id)
-            if live is None or live.epoch != epoch:
+            if live is None or live.epoch != saved.after.epoch:
                 return
             live.saves += 1
             task, live.task = live.task, None
@@ -101,11 +100,10 @@ class LiveTasks:
 
 def _with(task: Task, saved: Saved) -> Task | None:
     """The task as it is kept now; not what it keeps beyond its end, which others may sweep away."""
-    steps = tuple(_kept(saved.steps.get(step.key, step), saved) for step in task.steps)
-    if saved.status in ENDED and any(step.checkpoint or step.intent for step in steps):
-        return None
-    return replace(task, steps=steps, revision=saved.revision, updated_at=saved.updated_at or task.updated_at)
-
-
-def _kept(step: Step, saved: Saved) -> Step:
-    return forgotten(step, saved.status, saved.cancel_asked)
+    now = saved.after
+    steps = tuple(saved.steps.get(step.key, step) for step in task.steps)
+    if now.ended:
+        steps = tuple(forgotten(step, now.status, now.cancel_asked) for step in steps)
+        if any(step.checkpoint or step.intent for step in steps):
+            return None
+    return replace(task, steps=steps, revision=now.revision, updated_at=now.updated_at)

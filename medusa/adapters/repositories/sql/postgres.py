@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, Final
 
@@ -38,6 +39,12 @@ class PostgresConnection:
 
     def row(self, statement: str, *values: object) -> Row | None:
         return self._execute(statement, values).fetchone()
+
+    def update(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
+        new, same = ", ".join(f"{name} = %s" for name in columns), " AND ".join(f"{name} = %s" for name in keys)
+        statement = f"UPDATE {table} SET {new} WHERE {same}"  # noqa: S608 - names of ours
+        values = [(*row[len(keys) :], *row[: len(keys)]) for row in rows]
+        self._connection.cursor().executemany(statement.encode(), values)
 
     def begin(self, *, write: bool) -> None:
         """Writers go one after the other, as in SQLite: what they read stays true until they commit."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-from medusa.adapters.repositories.sql.database import Connection, Row
+from medusa.adapters.repositories.sql.database import Connection, Row, rows_of
 from medusa.adapters.repositories.sql.rows import TASK
 from medusa.domain.failures import TaskNotFound
 from medusa.domain.task import TaskStatus
-
-AT_ONCE: Final = 500
-"""Values of one statement; SQLite takes no more than 999 where it is old."""
 
 
 def page(
@@ -43,10 +39,7 @@ def page(
 def revisions(connection: Connection, task_ids: Sequence[str], newest: int) -> dict[str, int]:
     """Id -> revision of those of these tasks that are there, and of so many of the newest."""
     rows = list(connection.rows("SELECT id, revision FROM tasks ORDER BY seq DESC LIMIT ?", newest)) if newest else []
-    for start in range(0, len(task_ids), AT_ONCE):
-        some = task_ids[start : start + AT_ONCE]
-        marks = ", ".join("?" * len(some))
-        rows += connection.rows(f"SELECT id, revision FROM tasks WHERE id IN ({marks})", *some)  # noqa: S608 - only marks
+    rows += rows_of(connection, "SELECT id, revision FROM tasks WHERE id IN ({})", task_ids)
     return {str(task_id): int(revision) for task_id, revision in rows}
 
 

@@ -8,16 +8,18 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
-from medusa.adapters.repositories.sql.changes import Changes, Saved, Wish
+from medusa.adapters.repositories.sql.changes import Changes, Wish
 from medusa.adapters.repositories.sql.database import Connection
-from medusa.adapters.repositories.sql.holders import Holders
+from medusa.adapters.repositories.sql.ends import Ends
+from medusa.adapters.repositories.sql.holders import Holders, Release
 from medusa.adapters.repositories.sql.key import KeyPlace, opened
 from medusa.adapters.repositories.sql.live import LiveTasks
 from medusa.adapters.repositories.sql.poll import Poll
 from medusa.adapters.repositories.sql.query import page, revisions
 from medusa.adapters.repositories.sql.retention import Retention, counted
 from medusa.adapters.repositories.sql.rows import StepRows
-from medusa.adapters.repositories.sql.saves import StepsSave
+from medusa.adapters.repositories.sql.saves import Saved, StepSaver, StepsSave
+from medusa.adapters.repositories.sql.standing import Standings
 from medusa.adapters.repositories.sql.store import Store
 from medusa.adapters.repositories.sql.sweep import Sweep
 from medusa.adapters.repositories.sql.watch import Watchers
@@ -61,15 +63,19 @@ class SqlRepository:
         retention = Retention(keep_finished, keep_days, now)
         self._live = LiveTasks()
         sweep = Sweep(self._rows, self._live.forget, now)
-        self._changes = Changes(self._rows, retention, sweep, self._holders, now)
-        store.when_undone(self._changes.undone)
+        known, ends = Standings(), Ends(self._rows, retention, sweep)
+        self._changes = Changes(self._rows, known, ends, self._holders, now)
+        self._saver = StepSaver(self._rows, known, ends, now)
+        store.when_undone(known.forget_all)
+        store.when_undone(sweep.again)
         store.write_soon(sweep)
 
     # ------------------------------------------------------------ keeping
 
     def create(self, task: Task, key: str | None = None, fingerprint: str = "") -> str:
         try:
-            kept = self._store.write(lambda connection: self._changes.create(connection, task, key, fingerprint))
+            work = partial(self._changes.create, task=task, key=key, fingerprint=fingerprint)
+            kept = self._store.write(work, of=task.id)
         except StorageFailed as error:
             if not error.unsure or not self._is_kept_all_the_same(task.id, error):
                 raise
@@ -145,12 +151,12 @@ class SqlRepository:
         self.save_step_soon(task_id, step, epoch, announce).result()
 
     def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
-        save = StepsSave(self._changes, self._tell, task_id, epoch, {step.key: step}, int(announce))
+        save = StepsSave(self._saver.save, self._tell, task_id, epoch, {step.key: step}, int(announce))
         return self._store.save_soon(save)
 
-    def _tell(self, task_id: str, epoch: int, saved: Saved) -> None:
-        self._live.saved(task_id, epoch, saved)
-        if saved.updated_at is not None:
+    def _tell(self, task_id: str, saved: Saved) -> None:
+        self._live.saved(task_id, saved)
+        if saved.announced:
             self._watchers.ring(task_id)
 
     # ------------------------------------------------------------ what users ask of a task
@@ -180,7 +186,8 @@ class SqlRepository:
 
     def _taken(self, task_id: str, force: bool) -> Future[int]:
         own = self._holders.own()
-        taken = self._store.write_soon(lambda connection: self._changes.take(connection, task_id, own, force))
+        work = partial(self._changes.take, task_id=task_id, own=own, force=force)
+        taken = self._store.write_soon(work, of=task_id)
         taken.add_done_callback(partial(self._follow, task_id))
         return taken
 
@@ -192,7 +199,7 @@ class SqlRepository:
         self.release_soon(task_id).result()
 
     def release_soon(self, task_id: str) -> Future[None]:
-        return self._store.write_soon(lambda connection: self._holders.release(connection, task_id))
+        return self._store.save_soon(Release(self._changes.release, task_id))
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:
         """Raises TaskNotFound, also when the task is dropped meanwhile."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from medusa.adapters.repositories.sql.database import Connection
@@ -12,7 +14,20 @@ ENDED: Final = (TaskStatus.COMPLETED, TaskStatus.FAILED)
 _AT_ONCE: Final = 100
 """So many tasks are dropped with one change at most, so that none takes long."""
 _DAY_S: Final = 86_400.0
-_MOVE: Final = "UPDATE counts SET n = n + CASE WHEN status = ? THEN 1 ELSE -1 END WHERE status IN (?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A task's way from one status to another."""
+
+    task_id: str
+    before: TaskStatus
+    after: TaskStatus
+    cancel_asked: bool
+
+    @property
+    def ends(self) -> bool:
+        return self.after in ENDED and self.before not in ENDED
 
 
 class Retention:
@@ -27,22 +42,27 @@ class Retention:
         """A new task."""
         _count(connection, status, 1)
         if status in ENDED:
-            self._mark(connection, task_id, status)
+            self._finish(connection, [task_id])
 
-    def move(self, connection: Connection, task_id: str, before: TaskStatus, after: TaskStatus) -> None:
-        """A task goes from one status to another."""
-        connection.run(_MOVE, after.value, before.value, after.value)
-        connection.run("UPDATE tasks SET status = ? WHERE id = ?", after.value, task_id)
-        if (before in ENDED) is not (after in ENDED):
-            self._mark(connection, task_id, after)
+    def move(self, connection: Connection, moves: Sequence[Move]) -> None:
+        """Tasks have gone from one status to another."""
+        counts: Counter[TaskStatus] = Counter(move.after for move in moves)
+        counts.subtract(move.before for move in moves)
+        for status, change in counts.items():
+            _count(connection, status, change)
+        self._finish(connection, [move.task_id for move in moves if move.ends])
+        for move in moves:
+            if move.before in ENDED and move.after not in ENDED:
+                reopened = "UPDATE tasks SET finish_no = NULL, finished_at = NULL WHERE id = ?"
+                connection.run(reopened, move.task_id)
 
-    def _mark(self, connection: Connection, task_id: str, status: TaskStatus) -> None:
-        if status not in ENDED:
-            connection.run("UPDATE tasks SET finish_no = NULL, finished_at = NULL WHERE id = ?", task_id)
+    def _finish(self, connection: Connection, task_ids: Sequence[str]) -> None:
+        if not task_ids:
             return
         row = connection.row("SELECT max(finish_no) FROM tasks WHERE finish_no IS NOT NULL")
-        number = (row[0] if row and row[0] else 0) + 1
-        connection.run("UPDATE tasks SET finish_no = ?, finished_at = ? WHERE id = ?", number, self._now(), task_id)
+        first, now = (row[0] if row and row[0] else 0) + 1, self._now()
+        finished = [(task_id, first + place, now) for place, task_id in enumerate(task_ids)]
+        connection.update("tasks", ("id",), ("finish_no", "finished_at"), finished)
 
     def trim(self, connection: Connection) -> None:
         """Drop what is too much or too old."""
@@ -81,4 +101,5 @@ def drop(connection: Connection, task_id: str) -> None:
 
 
 def _count(connection: Connection, status: TaskStatus, change: int) -> None:
-    connection.run("UPDATE counts SET n = n + ? WHERE status = ?", change, status.value)
+    if change:
+        connection.run("UPDATE counts SET n = n + ? WHERE status = ?", change, status.value)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import Final, TypeVar
 
 from medusa.adapters.repositories.codec import from_json, progress_from_json, progress_to_json, to_json
 from medusa.adapters.repositories.sql.crypt import Cipher, Unreadable
-from medusa.adapters.repositories.sql.database import Connection, Row
+from medusa.adapters.repositories.sql.database import Connection, Row, rows_of
 from medusa.domain.failures import MedusaError, TaskNotFound
 from medusa.domain.request import PublishRequest
 from medusa.domain.task import Step, Task
@@ -24,7 +24,10 @@ TASK: Final = (
 _STEP: Final = "SELECT step_key, progress, checkpoint, intent, may_be_out, spec FROM steps"
 _STEPS: Final = f"{_STEP} WHERE task_id = ? ORDER BY place"
 _IN_DOUBT: Final = f"{_STEP} WHERE may_be_out = 1 AND (checkpoint IS NOT NULL OR intent IS NOT NULL)"
-_SECRETS: Final = "SELECT 1 FROM steps WHERE task_id = ? AND (checkpoint IS NOT NULL OR intent IS NOT NULL) LIMIT 1"
+_CHANGING: Final = ("state", "may_be_out", "published", "progress", "checkpoint", "intent")
+_SECRETIVE: Final = (
+    "SELECT DISTINCT task_id FROM steps WHERE task_id IN ({}) AND (checkpoint IS NOT NULL OR intent IS NOT NULL)"
+)
 
 
 class StepRows:
@@ -68,10 +71,13 @@ class StepRows:
         sent = self._opened(Intent, intent, f"{key} intent", bool(may_be_out))
         return progress_from_json(progress, _spec(spec), at, sent)
 
-    def with_secrets(self, connection: Connection, task_id: str) -> Iterator[Step]:
+    def secretive(self, connection: Connection, task_ids: Collection[str]) -> list[str]:
+        """Those of these tasks that keep what gives access."""
+        return [row[0] for row in rows_of(connection, _SECRETIVE, task_ids)]
+
+    def secrets(self, connection: Connection, task_id: str) -> list[Step]:
         """The task's steps that keep what gives access."""
-        if connection.row(_SECRETS, task_id):
-            yield from (step for step in self.steps(connection, task_id) if step.checkpoint or step.intent)
+        return [step for step in self.steps(connection, task_id) if step.checkpoint or step.intent]
 
     def insert(self, connection: Connection, task_id: str, place: int, step: Step) -> None:
         values = (task_id, place, step.key, int(step.spec.required), to_json(step.spec), *self._changing(step))
@@ -81,14 +87,10 @@ class StepRows:
             *values,
         )
 
-    def update(self, connection: Connection, task_id: str, step: Step) -> None:
-        connection.run(
-            "UPDATE steps SET state = ?, may_be_out = ?, published = ?, progress = ?, checkpoint = ?, intent = ?"
-            " WHERE task_id = ? AND step_key = ?",
-            *self._changing(step),
-            task_id,
-            step.key,
-        )
+    def update(self, connection: Connection, steps: Collection[tuple[str, Step]]) -> None:
+        """Each with the id of its task."""
+        values = [(task_id, step.key, *self._changing(step)) for task_id, step in steps]
+        connection.update("steps", ("task_id", "step_key"), _CHANGING, values)
 
     def _changing(self, step: Step) -> tuple[object, ...]:
         checkpoint = self._sealed(step.checkpoint, f"{step.key} checkpoint")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from medusa.adapters.repositories.sql.database import Row
+from medusa.adapters.repositories.sql.database import Row, marks
 from medusa.adapters.repositories.sql.lockfile import LockFile
 from medusa.adapters.repositories.sql.schema import migrate
 from medusa.domain.failures import ConfigError
@@ -17,6 +18,12 @@ from medusa.domain.values import Problem
 
 _OPENING: Final = 0
 """The byte of the lock file that is held while the file is made ready; holders have those above."""
+
+
+_OLDEST: Final = (3, 33)
+"""The first SQLite with UPDATE ... FROM."""
+_AT_ONCE: Final = 64
+"""So many rows are updated with one statement at most, with less than 999 values."""
 
 
 class SqliteConnection:
@@ -43,6 +50,14 @@ class SqliteConnection:
         found: Row | None = self._connection.execute(sql, values).fetchone()
         return found
 
+    def update(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """In one statement: each gives the interpreter's lock away, and the wait for it costs more than the update."""
+        for start in range(0, len(rows), _AT_ONCE):
+            some = [*rows[start : start + _AT_ONCE]]
+            some += some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))  # few texts, which are prepared once
+            statement = _update(table, tuple(keys), tuple(columns), len(some))
+            self._connection.execute(statement, tuple(value for row in some for value in row))
+
     def begin(self, *, write: bool) -> None:
         self.run("BEGIN IMMEDIATE" if write else "BEGIN")
 
@@ -60,6 +75,15 @@ class SqliteConnection:
 
     def close(self) -> None:
         self._connection.close()
+
+
+@cache
+def _update(table: str, keys: tuple[str, ...], columns: tuple[str, ...], count: int) -> str:
+    mark = f"({marks((*keys, *columns))})"
+    given = [f"given.column{place}" for place in range(1, len(keys) + len(columns) + 1)]
+    same = " AND ".join(f"{table}.{key} = {value}" for key, value in zip(keys, given, strict=False))
+    new = ", ".join(f"{column} = {value}" for column, value in zip(columns, given[len(keys) :], strict=True))
+    return f"UPDATE {table} SET {new} FROM (VALUES {', '.join([mark] * count)}) AS given WHERE {same}"  # noqa: S608 - names
 
 
 class SqliteDatabase:
@@ -83,6 +107,8 @@ class SqliteDatabase:
         self.path = path.absolute()
         self.name = str(self.path)
         self._patience_s = patience_s
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise self._unusable(f"SQLite {sqlite3.sqlite_version} is too old, 3.33 or later is needed")
         try:
             _make(self.path)
             self._locks = LockFile(self.path.with_name(f"{self.path.name}.lock"))

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from medusa.adapters.repositories.sql.batch import Save
 from medusa.adapters.repositories.sql.database import Connection, Database, Row
 from medusa.adapters.repositories.sql.reader import Reader
-from medusa.adapters.repositories.sql.writer import Save, Writer
+from medusa.adapters.repositories.sql.writer import Writer
 
 T = TypeVar("T")
 
@@ -31,20 +32,20 @@ class Store:
         """The first row of one query. Raises MedusaError when the database fails."""
         return self._reader.row(sql, *values)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns, once its change is on disk.
+    def write(self, work: Callable[[Connection], T], *, of: str | None = None) -> T:
+        """What `work` returns, once its change is on disk. `of`: the one task that it touches.
 
         Raises StorageFailed, or what `work` raises: then nothing is changed. `work` may be called more than once before
         it is committed.
         """
-        return self._writer.write(work)
+        return self._writer.write(work, of)
 
-    def write_soon(self, work: Callable[[Connection], T]) -> Future[T]:
+    def write_soon(self, work: Callable[[Connection], T], *, of: str | None = None) -> Future[T]:
         """The same, without waiting."""
-        return self._writer.write_soon(work)
+        return self._writer.write_soon(work, of)
 
     def save_soon(self, save: Save) -> Future[Any]:
-        """The same for what may be done together with a later change of the same place."""
+        """The same for what is done together with others of its kind."""
         return self._writer.save_soon(save)
 
     def when_undone(self, forget: Callable[[], None]) -> None:

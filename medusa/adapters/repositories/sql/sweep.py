@@ -46,8 +46,8 @@ class Sweep:
         self._due = self._done_until = 0.0
 
     def _wipe(self, connection: Connection, task_id: str) -> None:
-        for step in tuple(self._rows.with_secrets(connection, task_id)):
+        for step in self._rows.secrets(connection, task_id):
             kept = outlived(step)
             if kept != step:
-                self._rows.update(connection, task_id, kept)
+                self._rows.update(connection, [(task_id, kept)])
                 self._wiped(task_id)

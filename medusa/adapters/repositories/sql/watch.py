@@ -30,6 +30,8 @@ class Watchers:
 
     def ring(self, task_id: str) -> None:
         """Something of this task has changed."""
+        if not self._waiting and not self._changes:  # who begins to wait looks at once
+            return
         with self._condition:
             for changes in self._changes:
                 changes.changed.add(task_id)

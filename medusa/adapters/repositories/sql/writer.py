@@ -4,61 +4,19 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
+from medusa.adapters.repositories.sql.batch import Alone, Batch, Change, Save, Work, units
 from medusa.adapters.repositories.sql.database import Connection, Database
 from medusa.domain.failures import MedusaError, StorageFailed
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
 _GROUP: Final = 256
 """So many changes go into one commit at most."""
-
-
-class Save(Protocol):
-    """A change that takes the place of an earlier one which was not committed yet."""
-
-    @property
-    def place(self) -> Hashable:
-        """Equal for changes of which the later one holds all that the earlier one does."""
-        ...
-
-    def after(self, earlier: Any) -> Save:
-        """Both in one."""
-        ...
-
-    def __call__(self, connection: Connection) -> Any: ...
-
-    def committed(self, answer: Any) -> None:
-        """It is on disk, with this answer; called before anyone who waits for it is told."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    work: Work[Any]
-    done: Future[Any]
-    save: Save | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """What is carried out at once, for all who asked for it."""
-
-    work: Work[Any]
-    changes: tuple[_Change, ...]
-    save: Save | None = None
-
-    def settle(self, answer: Any) -> None:
-        if self.save is not None:
-            self.save.committed(answer)
-        for change in self.changes:
-            change.done.set_result(answer)
 
 
 class Writer:
@@ -67,7 +25,7 @@ class Writer:
     def __init__(self, database: Database, undone: Callable[[], None]) -> None:
         """`undone` is called whenever changes that were carried out are not committed."""
         self._lock = threading.Lock()
-        self._changes: SimpleQueue[_Change | None] = SimpleQueue()
+        self._changes: SimpleQueue[Change | None] = SimpleQueue()
         self._thread = threading.Thread(
             target=_serve, args=(database, self._changes, undone), name="medusa-writer", daemon=True
         )
@@ -75,19 +33,22 @@ class Writer:
         self._stop = weakref.finalize(self, self._changes.put, None)
         self._stop.atexit = False  # tasks may still run at the interpreter's exit
 
-    def write(self, work: Work[T]) -> T:
-        """What `work` returns, once its change is on disk. Raises StorageFailed, and then there is no change."""
-        return self.write_soon(work).result()
+    def write(self, work: Work[T], of: str | None = None) -> T:
+        """What `work` returns, once its change is on disk. Raises StorageFailed, and then there is no change.
 
-    def write_soon(self, work: Work[T]) -> Future[T]:
+        `of`: the one task that it touches.
+        """
+        return self.write_soon(work, of).result()
+
+    def write_soon(self, work: Work[T], of: str | None = None) -> Future[T]:
         """The same, without waiting."""
-        return self._put(_Change(work, Future()))
+        return self._put(Change(Alone(work, of), Future()))
 
     def save_soon(self, save: Save) -> Future[Any]:
-        """The same for what may be done together with a later change of the same place."""
-        return self._put(_Change(save, Future(), save))
+        """The same for what is done together with others of its kind."""
+        return self._put(Change(save, Future()))
 
-    def _put(self, change: _Change) -> Future[Any]:
+    def _put(self, change: Change) -> Future[Any]:
         change.done.set_running_or_notify_cancel()  # who stops waiting for it does not take it back
         with self._lock:  # nothing is put behind the end
             if not self._stop.alive:
@@ -106,7 +67,7 @@ class Writer:
             self._thread.join()
 
 
-def _serve(database: Database, changes: SimpleQueue[_Change | None], undone: Callable[[], None]) -> None:
+def _serve(database: Database, changes: SimpleQueue[Change | None], undone: Callable[[], None]) -> None:
     connection: Connection | None = None
     while (first := changes.get()) is not None:
         group, last = _gathered(first, changes)
@@ -131,7 +92,7 @@ def _give_up(connection: Connection | None, database: Database) -> None:
             connection.close()
 
 
-def _gathered(first: _Change, changes: SimpleQueue[_Change | None]) -> tuple[list[_Change], bool]:
+def _gathered(first: Change, changes: SimpleQueue[Change | None]) -> tuple[list[Change], bool]:
     """What waits already, and whether it is the last."""
     group = [first]
     while len(group) < _GROUP:
@@ -145,20 +106,7 @@ def _gathered(first: _Change, changes: SimpleQueue[_Change | None]) -> tuple[lis
     return group, False
 
 
-def _units(group: list[_Change]) -> list[_Unit]:
-    """Saves of one place become one, where the last of them stands."""
-    units: dict[Hashable, _Unit] = {}
-    for number, change in enumerate(group):
-        if change.save is None:
-            units[number] = _Unit(change.work, (change,))
-            continue
-        earlier = units.pop(change.save.place, None)
-        save = change.save.after(earlier.save) if earlier else change.save
-        units[change.save.place] = _Unit(save, (*(earlier.changes if earlier else ()), change), save)
-    return list(units.values())
-
-
-def _carry_out(connection: Connection, group: list[_Change], database: Database, undone: Callable[[], None]) -> None:
+def _carry_out(connection: Connection, group: list[Change], database: Database, undone: Callable[[], None]) -> None:
     """Commit them together; if that fails, in halves, so that a change fails for nobody else's sake."""
     try:
         connection.begin(write=True)
@@ -166,9 +114,9 @@ def _carry_out(connection: Connection, group: list[_Change], database: Database,
         connection.rollback()
         _refuse(group, database, error)
         return
-    units = _units(group)
+    together = units(group)
     try:
-        answers = [unit.work(connection) for unit in units]
+        answers = Batch(connection).answers(together)
         connection.commit()
     except Exception as error:
         connection.rollback()
@@ -180,11 +128,11 @@ def _carry_out(connection: Connection, group: list[_Change], database: Database,
         _carry_out(connection, group[:half], database, undone)
         _carry_out(connection, group[half:], database, undone)
         return
-    for unit, answer in zip(units, answers, strict=True):
+    for unit, answer in zip(together, answers, strict=True):
         unit.settle(answer)
 
 
-def _refuse(group: list[_Change], database: Database, error: Exception, *, unsure: bool = False) -> None:
+def _refuse(group: list[Change], database: Database, error: Exception, *, unsure: bool = False) -> None:
     for change in group:
         if not change.done.done():
             told = isinstance(error, database.errors) and not isinstance(error, database.bugs)
