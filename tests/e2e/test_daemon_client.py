@@ -12,7 +12,7 @@ import pytest
 
 from medusa import Task
 from medusa.daemon.client import AsyncMedusaClient, MedusaClient
-from medusa.daemon.client.uploading import Upload
+from medusa.daemon.client.uploading import Sent, Upload
 from medusa.daemon.pb import medusa_pb2 as pb
 from medusa.sandbox import Sandbox
 from tests.integration.conftest import rehearsal, sandbox
@@ -87,9 +87,9 @@ def test_media_that_are_handed_over_go_on_at_the_byte(
     begun: list[int] = []
     whole = Upload.requests
 
-    def requests(upload: Upload, offset: int) -> Iterator[pb.UploadMediaRequest]:
+    def requests(upload: Upload, offset: int, sent: Sent) -> Iterator[pb.UploadMediaRequest]:
         begun.append(offset)
-        for place, message in enumerate(whole(upload, offset)):
+        for place, message in enumerate(whole(upload, offset, sent)):
             if len(begun) == 1 and place == 60:
                 medusad.kill()
                 medusad.start()
