@@ -33,8 +33,9 @@ class Client(Protocol):
 
 
 def environment(bundle: Path) -> dict[str, str]:
-    """Ours without proxies, trusting the sink."""
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    """Ours without proxies, trusting the sink; Python may keep what it has compiled, as it does for users."""
+    unwanted = [name for name in os.environ if name.lower().endswith("_proxy") or name == "PYTHONDONTWRITEBYTECODE"]
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     return {**kept, **dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), str(bundle))}
 
 

@@ -257,8 +257,9 @@ def test_the_same_post_at_once_again_is_refused_in_facebooks_words(
     lived(rig)
     sandbox.clock.move(HOUR)
     said = failure(lived(rig), "post")
-    assert said.kind is FailureKind.OUTCOME_UNKNOWN
+    assert (said.kind, said.no_effect) == (FailureKind.REJECTED, True)
     assert "Duplicate status message" in said.said
+    assert "change the text" in said.todo
     assert len(posts(sandbox)) == 1
 
 

@@ -245,6 +245,20 @@ def test_as_long_as_two_are_in_doubt_neither_takes_what_is_there(
     assert sorted(found) == sorted(post["id"] for post in sandbox.state()["facebook"]["posts"])
 
 
+def test_what_another_task_has_just_posted_is_refused_and_not_taken_for_ones_own(
+    open_core: OpenCore, sandbox: Sandbox
+) -> None:
+    """Facebook does so; nobody has to look at the Page for what is known here."""
+    core = open_core()
+    for expected in ("completed", "failed"):
+        task_id = start(core, "facebook", media=None, facebook={"message": "Twice"})
+        reply = core.wait(task_id, WITHIN_S)
+        assert reply["status"] == expected
+    assert "Facebook refuses the same post twice in a row" in reply["error"]
+    assert not unsure(core, task_id)
+    assert len(sandbox.state()["facebook"]["posts"]) == 1
+
+
 def test_a_public_video_is_found_when_its_reply_is_lost_and_its_session_gone(
     open_core: OpenCore, sandbox: Sandbox, publish: Publish
 ) -> None:

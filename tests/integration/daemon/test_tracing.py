@@ -34,9 +34,9 @@ def spans() -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
-def publish(stub: MedusaServiceStub, metadata: tuple[tuple[str, str], ...] = ()) -> str:
+def publish(stub: MedusaServiceStub, message: str, metadata: tuple[tuple[str, str], ...] = ()) -> str:
     request = pb.PublishRequest(targets=["facebook"])
-    request.metadata.update({"facebook": {"message": "Hello"}})
+    request.metadata.update({"facebook": {"message": message}})
     task_id = stub.Publish(request, metadata=metadata).task.id
     *_, last = stub.WatchTask(pb.WatchTaskRequest(task_id=task_id), timeout=WITHIN_S)
     assert last.task.state == pb.TASK_STATE_COMPLETED
@@ -53,8 +53,8 @@ def test_a_trace_leads_from_the_call_to_each_exchange(
         grpc.insecure_channel(serving.address) as channel,
     ):
         stub = MedusaServiceStub(channel)
-        task_id = publish(stub, (("traceparent", f"00-{TRACE}-{CALLER}-01"),))
-        publish(stub)
+        task_id = publish(stub, "Hello", (("traceparent", f"00-{TRACE}-{CALLER}-01"),))
+        publish(stub, "Hello again")
     ours = [span for span in spans.get_finished_spans() if f"{span.context.trace_id:032x}" == TRACE]
     call = next(span for span in ours if span.kind is SpanKind.SERVER)
     exchanges = [span for span in ours if span.kind is SpanKind.CLIENT]

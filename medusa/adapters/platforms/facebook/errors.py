@@ -78,6 +78,11 @@ class GraphError:
     def numbers(self) -> frozenset[int]:
         return frozenset({self.code, self.subcode})
 
+    @property
+    def repeats(self) -> bool:
+        """Facebook takes the post for a second one of the same kind, be the first one this post itself or another."""
+        return self.code == DUPLICATE or self.subcode == ALREADY_POSTED
+
 
 def graph_error(reply: Reply) -> GraphError | None:
     """The error in a reply, also in one with status 200; None when there is none in Graph's envelope."""
@@ -160,7 +165,7 @@ def _surely_refused(error: GraphError) -> bool:
 
 
 def _todo(error: GraphError) -> str:
-    if error.code == DUPLICATE or error.subcode == ALREADY_POSTED:
+    if error.repeats:
         return "Facebook refuses the same post twice in a row: look at the Page, and change the text to post it again."
     if error.subcode == TOO_FAST:
         return "Wait some hours before this Page posts again."

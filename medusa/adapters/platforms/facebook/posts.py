@@ -103,6 +103,9 @@ class FeedPost:
         graph = self._api.graph
         request = graph.write(f"{graph.page}/feed", intent.fields["params"], POSTED_FIELDS, fresh=True)
         reply = self._api.reply(call, request)
+        error = graph_error(reply)
+        if error and error.repeats and self._repeats_another(call, intent):
+            raise PlatformError(replace(self._api.failure(call, reply), no_effect=True))
         receipt = posted(self._api.read(call, reply, again=False), self._api.page)
         if receipt is None:
             raise PlatformError(not_understood(reply, again=False))
@@ -122,6 +125,16 @@ class FeedPost:
             return Verdict.UNKNOWN
         whole = len(posts) < LISTED_LIMIT or posts[-1].created_at < since
         return self._absent if whole else Verdict.UNKNOWN
+
+    def _repeats_another(self, call: Call, intent: Intent) -> bool:
+        """Whether what stands there already is surely not this post: older, or known to be another step's."""
+        since = intent.sent_at - limits.CLOCK_SKEW_S
+        try:
+            posts = self._listed(call, intent.fields["params"])
+        except PlatformError:
+            return False
+        alike = [post for post in posts if post.is_of(intent.fields["params"])]
+        return bool(alike) and all(post.created_at < since or call.taken(post.receipt.id or "") for post in alike)
 
     def _listed(self, call: Call, params: Json) -> list[Listed]:
         """The newest posts first; until its time has come a scheduled post is on a list of its own."""
