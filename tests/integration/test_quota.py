@@ -201,6 +201,23 @@ def test_the_wait_names_its_end_and_outlives_the_process(opened: OpenCore, sandb
     assert operations(sandbox, "youtube").count("videos.insert") == 1
 
 
+@pytest.mark.parametrize("operation", ["channels.list", "videos.insert"])
+def test_a_failed_task_that_is_retried_waits_as_well(opened: OpenCore, sandbox: Sandbox, operation: str) -> None:
+    """`operation`: by which it failed, its preflight or the upload, before others used up what was left."""
+    core = opened(daily_videos=2, retry=WAITS)
+    sandbox.fault(platform="youtube", operation=operation, kind="status", code=400)
+    task_id = start(core, "youtube")
+    assert core.wait(task_id, WITHIN_S)["status"] == "failed"
+    while left(core)["videos"].remaining:
+        assert publish(core, "youtube")["status"] == "completed"
+    done = operations(sandbox, "youtube").count("videos.insert")
+    core.retry(task_id)
+    says = waiting(core, task_id, "YouTube has no quota left").message
+    resets_at = datetime.fromtimestamp(left(core)["videos"].resets_at)
+    assert says.endswith(f"{resets_at:%H:%M:%S}")
+    assert operations(sandbox, "youtube").count("videos.insert") == done
+
+
 def test_a_refusal_is_waited_out_after_a_restart_too(opened: OpenCore, sandbox: Sandbox) -> None:
     sandbox.set(youtube_quota_inserts=0)
     first = opened(retry=WAITS)
