@@ -21,8 +21,9 @@ def page(
 ) -> Sequence[Row]:
     """Rows of the query TASK, newest first, from just behind the task `before` on. Raises TaskNotFound."""
     wanted: list[tuple[str, object]] = []
+    order = "task_targets.seq" if target is not None else "tasks.seq"
     if before is not None:
-        wanted.append(("tasks.seq < ?", _place(connection, before)))
+        wanted.append((f"{order} < ?", _place(connection, before)))
     if status is not None:
         wanted.append(("status = ?", status.value))
     if since is not None:
@@ -30,7 +31,6 @@ def page(
     if target is not None:
         wanted.append(("target = ?", target))
     joined = " JOIN task_targets ON task_targets.seq = tasks.seq" if target is not None else ""
-    order = "task_targets.seq" if target is not None else "tasks.seq"
     where = f" WHERE {' AND '.join(condition for condition, _ in wanted)}" if wanted else ""
     asked = f"{TASK}{joined}{where} ORDER BY {order} DESC LIMIT ?"
     return connection.rows(asked, *(value for _, value in wanted), limit)
