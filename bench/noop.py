@@ -63,6 +63,9 @@ class NoopTargets:
     def found(self, key: str, spec: StepSpec, said: str) -> Receipt:
         return Receipt(said)
 
+    def shows(self, key: str) -> bool:
+        return False
+
     def made(self, key: str) -> bool:
         return True
 

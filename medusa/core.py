@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from medusa.domain import bandwidth, pipeline, policy
 from medusa.domain.bandwidth import EVERY_TARGET
-from medusa.domain.failures import ConfigError, InvalidRequest, MediaError, TaskConflict
+from medusa.domain.failures import MISSING_CODE, ConfigError, InvalidRequest, MediaError, TaskConflict
 from medusa.domain.policy import OnFailure, Patience
 from medusa.domain.quota import Quota, shortage
 from medusa.domain.reopening import resolved, retried
 from medusa.domain.request import PublishRequest, Target
-from medusa.domain.task import MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, TaskStatus, status_reply
+from medusa.domain.task import FOUND_STEP, MEDIA_STEP, PREFLIGHT_STEP, Step, StepState, Task, TaskStatus, status_reply
 from medusa.domain.values import Media, Problem, Receipt, StepSpec
 
 if TYPE_CHECKING:
@@ -185,8 +185,8 @@ class MedusaCore:
 
         `posted`: the id under which you found it on the platform, or its address; None when it is not there and is to
         be sent anew. `target`: whose step it is, where those of several are unknown. Raises TaskConflict when there is
-        no such step, InvalidRequest when nothing on that platform can have such an id or another task has published it,
-        TaskNotFound.
+        no such step, InvalidRequest when nothing on that platform can have such an id, when the platform shows that
+        nothing has it, or when another task has published it, TaskNotFound.
         """
         self._engine.check_usable()
         self._reopen(task_id, lambda task: resolved(task, posted, self._found_by_hand, target))
@@ -197,7 +197,19 @@ class MedusaCore:
         if publisher not in (None, spec.key):
             task_id = str(publisher).partition(":")[0]
             raise InvalidRequest([Problem("posted", f"{said!r} is what task {task_id} has published")])
+        if missing := self._missing(target, receipt.id):
+            raise InvalidRequest([Problem("posted", f"{said!r} cannot be it: {missing}")])
         return receipt
+
+    def _missing(self, target: str, id_: str | None) -> str:
+        """What proves that there is no such thing; "" also where that cannot be asked now."""
+        if not self._targets.shows(target):
+            return ""
+        task_id = uuid.uuid4().hex
+        look = Step(StepSpec(FOUND_STEP, f"{task_id}:{target}:{FOUND_STEP}", {"id": id_}), target)
+        looked = self._ended_apart(Task(task_id, PublishRequest((self._targets.target(target),)), (look,), time.time()))
+        (ended,) = looked.steps
+        return looked.told(ended) if ended.failure and ended.failure.code == MISSING_CODE else ""
 
     def _reopen(self, task_id: str, opened: Callable[[Task], Task]) -> None:
         deadline = time.monotonic() + RELEASE_S
@@ -492,17 +504,20 @@ class MedusaCore:
 
     def _rehearse(self, task: Task) -> tuple[Problem, ...]:
         """Run the steps that only look: what fails in them is what is wrong."""
-        looks = replace(task, steps=tuple(map(_rehearsed, task.steps)))
-        repository, engine = self._container.rehearsal()
-        repository.create(looks)
-        engine.submit(looks.id)
-        engine.close()
-        ended = repository.get(looks.id)
+        ended = self._ended_apart(replace(task, steps=tuple(map(_rehearsed, task.steps))))
         return tuple(
             Problem(step.target or "media_file", ended.told(step))
             for step in ended.steps
             if step.state is StepState.FAILED
         )
+
+    def _ended_apart(self, task: Task) -> Task:
+        """The task, carried out where nobody else sees it."""
+        repository, engine = self._container.rehearsal()
+        repository.create(task)
+        engine.submit(task.id)
+        engine.close()
+        return repository.get(task.id)
 
 
 def _check_key(given: object) -> None:

@@ -66,6 +66,10 @@ class ConfiguredTargets:
             raise InvalidRequest([Problem("posted", f"{said!r} {error}")]) from None
         return Receipt(number, platform.url.format(id=number) or None)
 
+    def shows(self, key: str) -> bool:
+        """Whether its platform can be asked what there is."""
+        return ALL[self._settings.targets[key].target.platform].shows
+
     def made(self, key: str) -> bool:
         """Whether its adapter was made already."""
         return key in self._made

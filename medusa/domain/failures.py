@@ -12,6 +12,8 @@ MEDIA_CODE = "media"
 """The code of a failure that no platform is to blame for: the file itself is bad, or is no longer the same."""
 QUOTA_CODE = "quota"
 """The code of a failure that the platform was not even asked for: by our own count its quota is used up."""
+MISSING_CODE = "missing"
+"""The code of a failure by which a platform proves that there is no such thing."""
 
 
 class FailureKind(StrEnum):

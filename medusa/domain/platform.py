@@ -48,6 +48,8 @@ class Platform:
     pasted: Callable[[Any, StepSpec, str], str] = as_written
     """(account, the step it came of, what a person wrote) -> the id that is meant: by itself or by an address. Raises
     ValueError, which goes on from what was written, when it cannot be one: "is no video of YouTube"."""
+    shows: bool = False
+    """Its adapter knows FOUND_STEP, and can prove with MISSING_CODE that there is no such thing."""
     quotas: Callable[[Any, float], tuple[Quota, ...]] = no_quotas
     """(account, epoch seconds) -> what the platform allows in the present period, nothing of it spent."""
     login: str = ""

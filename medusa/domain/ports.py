@@ -409,6 +409,10 @@ class AdaptersPort(Protocol):
         """
         ...
 
+    def shows(self, key: str) -> bool:
+        """Whether the platform can be asked by FOUND_STEP if there is such a thing."""
+        ...
+
     def keys(self) -> Iterator[str]: ...
 
 

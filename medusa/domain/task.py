@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from medusa.domain.failures import MEDIA_CODE, QUOTA_CODE, Failure, FailureKind
+from medusa.domain.failures import MEDIA_CODE, MISSING_CODE, QUOTA_CODE, Failure, FailureKind
 from medusa.domain.policy import OnFailure, Trouble
 from medusa.domain.request import PublishRequest, Target
 from medusa.domain.values import Checkpoint, Intent, Receipt, StepSpec
@@ -16,6 +16,8 @@ MEDIA_STEP = "media"
 """Name of a task's first step, which belongs to no target: it looks at the media."""
 PREFLIGHT_STEP = "preflight"
 """Name of each target's first step."""
+FOUND_STEP = "found"
+"""Name of a step of no task: whether there is what a person has found. Its field is the `id`."""
 
 
 class TaskStatus(StrEnum):
@@ -207,7 +209,8 @@ class Task:
             return ""
         said = failure.said
         if step.target and failure.code != MEDIA_CODE:
-            ours = failure.kind is FailureKind.OUTCOME_UNKNOWN or failure.unreached or failure.code == QUOTA_CODE
+            unknown = failure.kind is FailureKind.OUTCOME_UNKNOWN
+            ours = unknown or failure.unreached or failure.code in (QUOTA_CODE, MISSING_CODE)
             words = "" if ours else " API error"
             said = f"{self.target(step.target).display}{words}: {said}"
         stop = "" if said.endswith((".", "!", "?")) else "."

@@ -224,7 +224,11 @@ def test_a_limit_that_makes_no_sense_is_refused_whole(config: Path) -> None:
     assert json.loads(medusa(config, "limit", "--json").stdout)["all"] is None
 
 
-def test_an_upload_that_is_found_by_hand_gives_its_url_to_the_posts(config: Path, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_upload_that_is_found_by_hand_gives_its_url_to_the_posts(
+    config: Path, sandbox: Sandbox, shown: bool
+) -> None:
+    """`shown`: whether YouTube can be asked if it is there."""
     sandbox.fault(platform="youtube", operation="video.bytes", kind="lost_reply")
     sandbox.fault(platform="youtube", operation="video.status", kind="session_gone")
     sandbox.fault(platform="youtube", operation="playlistItems.list", kind="status", code=400, times=-1)
@@ -242,7 +246,13 @@ def test_an_upload_that_is_found_by_hand_gives_its_url_to_the_posts(config: Path
     (video,) = sandbox.state()["youtube"]["videos"]
     wrong = medusa(config, "resolve", only_task(config), "--posted", video["id"], "--target", "facebook")
     assert (wrong.exit_code, "no step of facebook whose outcome is unknown" in wrong.stderr) == (1, True)
-    settled = medusa(config, "resolve", only_task(config), "--posted", video["id"], "--json", "--quiet")
+    missing = medusa(config, "resolve", only_task(config), "--posted", "https://youtu.be/abcdefghijk")
+    assert missing.exit_code == 2
+    assert "'https://youtu.be/abcdefghijk' cannot be it: YouTube: there is no such video" in missing.stderr
+    if not shown:
+        sandbox.fault(platform="youtube", operation="videos.list", kind="status", code=400, times=1)
+    address = f"https://www.youtube.com/watch?v={video['id']}&t=1"
+    settled = medusa(config, "resolve", only_task(config), "--posted", address, "--json", "--quiet")
     assert json.loads(settled.stdout)["results"]["youtube_url"] == f"https://youtube.com/watch?v={video['id']}"
     (post,) = sandbox.state()["facebook"]["posts"]
     assert video["id"] in post["message"]

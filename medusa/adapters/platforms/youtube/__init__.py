@@ -23,6 +23,7 @@ PLATFORM = Platform(
     site=_site,
     url="https://youtube.com/watch?v={id}",
     pasted=video_id,
+    shows=True,
     quotas=quotas,
     login="medusa.adapters.platforms.youtube.login:login",
     abilities=(

@@ -10,11 +10,13 @@ from medusa.adapters.platforms.youtube.api import Api, Stage
 from medusa.adapters.platforms.youtube.auth import AuthorizedUser
 from medusa.adapters.platforms.youtube.errors import Caller
 from medusa.adapters.platforms.youtube.extras import Captions, Playlist, Thumbnail
+from medusa.adapters.platforms.youtube.found import Found
 from medusa.adapters.platforms.youtube.ledger import Ledger
 from medusa.adapters.platforms.youtube.preflight import Preflight
 from medusa.adapters.platforms.youtube.ready import Ready
 from medusa.adapters.platforms.youtube.video import VideoUpload
 from medusa.domain.ports import AccountsPort, Call
+from medusa.domain.task import FOUND_STEP
 from medusa.domain.values import Checkpoint, Receipt, StepSpec
 
 
@@ -35,6 +37,7 @@ class YouTubeUploader:
             "captions": Captions(),
             "playlist": Playlist(),
             "ready": Ready(),
+            FOUND_STEP: Found(),
         }
 
     def open(self, call: Call, spec: StepSpec, made: Mapping[str, Receipt]) -> Checkpoint:
