@@ -12,7 +12,8 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]*)\}")
 def placeholders(value: Any) -> Iterator[str]:
     """The names in all strings of a JSON value, in order of appearance: "{a} {{b}}" gives "a"."""
     if isinstance(value, str):
-        yield from (match[1] for match in _TOKEN.finditer(value) if match[1])
+        if "{" in value:
+            yield from (match[1] for match in _TOKEN.finditer(value) if match[1])
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from placeholders(item)

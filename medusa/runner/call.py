@@ -47,7 +47,9 @@ class RunnerCall:
         self._lock = threading.Lock()
         self._preemptible = preemptible
         self._send_by = send_by
-        self._cancelled = threading.Event()
+        self._cancelled = False
+        self._stopped: threading.Event | None = None
+        """For those who wait in a body; set with `_cancelled`."""
         self.given_up = False
         """It was ended because it took too long, not because anyone asked."""
         self._closes: list[Callable[[], None]] = []
@@ -58,9 +60,10 @@ class RunnerCall:
         """The media's bytes [start, stop)."""
         if self._media is None:
             raise AssertionError("this step has no media")
-        take = partial(self._lender.take, stopped=self._cancelled)
+        stopped = self._stopping()
+        take = partial(self._lender.take, stopped=stopped)
         file = self._lender.open(self._media)
-        body = FileBody(file, self._media, span, self._cancelled, take=take, before_last=self._commit)
+        body = FileBody(file, self._media, span, stopped, take=take, before_last=self._commit)
         self._bodies.append(body)
         return body
 
@@ -101,7 +104,7 @@ class RunnerCall:
         """Remember what ends the exchange; end it at once if the call is cancelled already."""
         with self._lock:
             self._closes.append(close)
-            cancelled = self._cancelled.is_set()
+            cancelled = self._cancelled
         if cancelled:
             close()
 
@@ -122,9 +125,19 @@ class RunnerCall:
         for body in self._bodies:
             body.close()
 
+    def _stopping(self) -> threading.Event:
+        with self._lock:
+            if self._stopped is None:
+                self._stopped = threading.Event()
+            if self._cancelled:
+                self._stopped.set()
+            return self._stopped
+
     def _close(self) -> None:
         with self._lock:
-            self._cancelled.set()
+            self._cancelled = True
+            if self._stopped is not None:
+                self._stopped.set()
             closes = tuple(self._closes)
         for close in closes:
             close()
@@ -136,6 +149,6 @@ class RunnerCall:
     def cannot_stop(self) -> None:
         """From here on the call runs to its end. Raises Stopped when it was cancelled before."""
         with self._lock:
-            if self._cancelled.is_set():
+            if self._cancelled:
                 raise Stopped
             self._preemptible = False

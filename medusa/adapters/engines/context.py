@@ -74,8 +74,9 @@ class LocalContext:
 
     async def ended(self) -> None:
         """Once no step runs any more, whether its end was told or not."""
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+        running = [task for task in self._tasks if not task.done()]
+        if running:
+            await asyncio.wait(running)
 
     def heeds(self, *, at_once: bool) -> bool:
         """Whether all that runs was stopped, and at once if that is asked for."""

@@ -68,8 +68,7 @@ class Changes:
         for target in {target.key for target in task.request.targets}:
             filed = "INSERT INTO task_targets (target, seq) SELECT ?, seq FROM tasks WHERE id = ?"
             connection.run(filed, target, task.id)
-        for place, step in enumerate(task.steps):
-            self._rows.insert(connection, task.id, place, step)
+        self._rows.insert(connection, task)
 
     def remember(self, connection: Connection, task_id: str, wish: Wish, value: bool) -> bool:
         before = self._known.one(connection, task_id)
@@ -89,8 +88,7 @@ class Changes:
         if before.revision != task.revision:
             raise TaskConflict(f"task {task.id} has changed meanwhile")
         connection.run("DELETE FROM steps WHERE task_id = ?", task.id)
-        for place, step in enumerate(task.steps):
-            self._rows.insert(connection, task.id, place, step)
+        self._rows.insert(connection, task)
         wishes = (int(task.cancel_asked), int(task.paused))
         connection.run(_REOPEN, *wishes, task.id)
         self._changed(connection, task.id, before, task.status, task.cancel_asked)

@@ -28,6 +28,10 @@ class Connection(Protocol):
         """The first row of a query; None when it has none."""
         ...
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Add rows to a table, each with the values of these columns."""
+        ...
+
     def update(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
         """Set these columns in the rows of a table that have these keys. Each of `rows`: the keys, then the values."""
         ...
@@ -54,6 +58,12 @@ class Connection(Protocol):
 def marks(values: Sequence[object]) -> str:
     """A place in a statement for each of these values."""
     return ", ".join("?" * len(values))
+
+
+def insertion(table: str, columns: Sequence[str], count: int) -> str:
+    """The statement that adds so many rows."""
+    every = ", ".join([f"({marks(columns)})"] * count)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {every}"  # noqa: S608 - names of ours
 
 
 def rows_of(connection: Connection, asked: str, values: Collection[object]) -> Iterator[Row]:

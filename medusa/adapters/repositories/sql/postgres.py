@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from medusa.adapters.repositories.sql.address import Address
-from medusa.adapters.repositories.sql.database import Row
+from medusa.adapters.repositories.sql.database import Row, insertion
 from medusa.adapters.repositories.sql.schema import migrate
 from medusa.adapters.repositories.sql.session import Session
 from medusa.domain.failures import ConfigError
@@ -39,6 +39,9 @@ class PostgresConnection:
 
     def row(self, statement: str, *values: object) -> Row | None:
         return self._execute(statement, values).fetchone()
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        self._connection.cursor().executemany(insertion(table, columns, 1).replace("?", "%s").encode(), rows)
 
     def update(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
         new, same = ", ".join(f"{name} = %s" for name in columns), " AND ".join(f"{name} = %s" for name in keys)

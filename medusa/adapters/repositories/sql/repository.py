@@ -68,6 +68,7 @@ class SqlRepository:
         self._saver = StepSaver(self._rows, known, ends, now)
         store.when_undone(known.forget_all)
         store.when_undone(sweep.again)
+        store.when_elsewhere(known.doubt_all)
         store.write_soon(sweep)
 
     # ------------------------------------------------------------ keeping

@@ -24,6 +24,7 @@ TASK: Final = (
 _STEP: Final = "SELECT step_key, progress, checkpoint, intent, may_be_out, spec FROM steps"
 _STEPS: Final = f"{_STEP} WHERE task_id = ? ORDER BY place"
 _IN_DOUBT: Final = f"{_STEP} WHERE may_be_out = 1 AND (checkpoint IS NOT NULL OR intent IS NOT NULL)"
+_FIXED: Final = ("task_id", "place", "step_key", "required", "spec")
 _CHANGING: Final = ("state", "may_be_out", "published", "progress", "checkpoint", "intent")
 _SECRETIVE: Final = (
     "SELECT DISTINCT task_id FROM steps WHERE task_id IN ({}) AND (checkpoint IS NOT NULL OR intent IS NOT NULL)"
@@ -79,13 +80,13 @@ class StepRows:
         """The task's steps that keep what gives access."""
         return [step for step in self.steps(connection, task_id) if step.checkpoint or step.intent]
 
-    def insert(self, connection: Connection, task_id: str, place: int, step: Step) -> None:
-        values = (task_id, place, step.key, int(step.spec.required), to_json(step.spec), *self._changing(step))
-        connection.run(
-            "INSERT INTO steps (task_id, place, step_key, required, spec, state, may_be_out, published, progress,"
-            " checkpoint, intent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *values,
-        )
+    def insert(self, connection: Connection, task: Task) -> None:
+        """All steps of the task."""
+        values = [
+            (task.id, place, step.key, int(step.spec.required), to_json(step.spec), *self._changing(step))
+            for place, step in enumerate(task.steps)
+        ]
+        connection.insert("steps", (*_FIXED, *_CHANGING), values)
 
     def update(self, connection: Connection, steps: Collection[tuple[str, Step]]) -> None:
         """Each with the id of its task."""

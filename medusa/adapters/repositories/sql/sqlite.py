@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from medusa.adapters.repositories.sql.database import Row, marks
+from medusa.adapters.repositories.sql.database import Row, insertion, marks
 from medusa.adapters.repositories.sql.lockfile import LockFile
 from medusa.adapters.repositories.sql.schema import migrate
 from medusa.domain.failures import ConfigError
@@ -49,6 +49,12 @@ class SqliteConnection:
     def row(self, sql: str, *values: object) -> Row | None:
         found: Row | None = self._connection.execute(sql, values).fetchone()
         return found
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            values = tuple(value for row in some for value in row)
+            self._connection.execute(insertion(table, columns, len(some)), values)
 
     def update(self, table: str, keys: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
         """In one statement: each gives the interpreter's lock away, and the wait for it costs more than the update."""

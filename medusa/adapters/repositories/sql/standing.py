@@ -74,8 +74,6 @@ class Standings:
 
     def all(self, connection: Connection, task_ids: Collection[str]) -> dict[str, Standing]:
         """Those of these tasks that are there. Called in a writing transaction."""
-        if connection.changed():
-            self._sure.clear()
         unsure = [task_id for task_id in task_ids if task_id not in self._sure]
         if unsure:
             self._read(connection, unsure)
@@ -102,6 +100,10 @@ class Standings:
         """It was written otherwise."""
         self._known.pop(task_id, None)
         self._sure.discard(task_id)
+
+    def doubt_all(self) -> None:
+        """Others may have written."""
+        self._sure.clear()
 
     def forget_all(self) -> None:
         """What was written is undone."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 from medusa.adapters.repositories.sql.batch import Save
 from medusa.adapters.repositories.sql.database import Connection, Database, Row
 from medusa.adapters.repositories.sql.reader import Reader
-from medusa.adapters.repositories.sql.writer import Writer
+from medusa.adapters.repositories.sql.writer import Told, Writer
 
 T = TypeVar("T")
 
@@ -22,7 +23,8 @@ class Store:
         self.database = database
         self._reader = Reader(database)
         self._undone: list[Callable[[], None]] = []
-        self._writer = Writer(database, self._tell_undone)
+        self._elsewhere: list[Callable[[], None]] = []
+        self._writer = Writer(database, Told(partial(_call, self._undone), partial(_call, self._elsewhere)))
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees one instant. Raises StorageFailed."""
@@ -52,12 +54,17 @@ class Store:
         """`forget` is called, in the writer's thread, whenever changes that were carried out are not committed."""
         self._undone.append(forget)
 
-    def _tell_undone(self) -> None:
-        for forget in self._undone:
-            forget()
+    def when_elsewhere(self, doubt: Callable[[], None]) -> None:
+        """`doubt` is called there before changes are carried out when others may have written since the last ones."""
+        self._elsewhere.append(doubt)
 
     def close(self, last: Callable[[Connection], object]) -> None:
         """Write what was asked for, then `last` if that still can be, and give all files back."""
         self._writer.close(last)
         self._reader.close()
         self.database.close()
+
+
+def _call(all_of_them: list[Callable[[], None]]) -> None:
+    for one in all_of_them:
+        one()

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
@@ -19,15 +20,24 @@ _GROUP: Final = 256
 """So many changes go into one commit at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who remembers what is written is told when that may not hold any more. Called in the writer's thread."""
+
+    undone: Callable[[], None]
+    """Changes that were carried out are not committed."""
+    elsewhere: Callable[[], None]
+    """Others may have written."""
+
+
 class Writer:
     """Carries out changes, each of them whole or not at all. One may be begun more than once before it is committed."""
 
-    def __init__(self, database: Database, undone: Callable[[], None]) -> None:
-        """`undone` is called whenever changes that were carried out are not committed."""
+    def __init__(self, database: Database, told: Told) -> None:
         self._lock = threading.Lock()
         self._changes: SimpleQueue[Change | None] = SimpleQueue()
         self._thread = threading.Thread(
-            target=_serve, args=(database, self._changes, undone), name="medusa-writer", daemon=True
+            target=_serve, args=(database, self._changes, told), name="medusa-writer", daemon=True
         )
         self._thread.start()
         self._stop = weakref.finalize(self, self._changes.put, None)
@@ -67,16 +77,16 @@ class Writer:
             self._thread.join()
 
 
-def _serve(database: Database, changes: SimpleQueue[Change | None], undone: Callable[[], None]) -> None:
+def _serve(database: Database, changes: SimpleQueue[Change | None], told: Told) -> None:
     connection: Connection | None = None
     while (first := changes.get()) is not None:
         group, last = _gathered(first, changes)
         try:
             connection = connection or database.connect()
-            _carry_out(connection, group, database, undone)
+            _carry_out(connection, group, database, told)
         except database.errors as error:
             _refuse(group, database, error, unsure=connection is not None)
-            undone()
+            told.undone()
             _give_up(connection, database)
             connection = None
         if last:
@@ -106,7 +116,7 @@ def _gathered(first: Change, changes: SimpleQueue[Change | None]) -> tuple[list[
     return group, False
 
 
-def _carry_out(connection: Connection, group: list[Change], database: Database, undone: Callable[[], None]) -> None:
+def _carry_out(connection: Connection, group: list[Change], database: Database, told: Told) -> None:
     """Commit them together; if that fails, in halves, so that a change fails for nobody else's sake."""
     try:
         connection.begin(write=True)
@@ -116,17 +126,19 @@ def _carry_out(connection: Connection, group: list[Change], database: Database, 
         return
     together = units(group)
     try:
+        if connection.changed():
+            told.elsewhere()
         answers = Batch(connection).answers(together)
         connection.commit()
     except Exception as error:
         connection.rollback()
-        undone()
+        told.undone()
         if len(group) == 1:
             _refuse(group, database, error)
             return
         half = len(group) // 2
-        _carry_out(connection, group[:half], database, undone)
-        _carry_out(connection, group[half:], database, undone)
+        _carry_out(connection, group[:half], database, told)
+        _carry_out(connection, group[half:], database, told)
         return
     for unit, answer in zip(together, answers, strict=True):
         unit.settle(answer)
@@ -135,6 +147,6 @@ def _carry_out(connection: Connection, group: list[Change], database: Database, 
 def _refuse(group: list[Change], database: Database, error: Exception, *, unsure: bool = False) -> None:
     for change in group:
         if not change.done.done():
-            told = isinstance(error, database.errors) and not isinstance(error, database.bugs)
+            failed = isinstance(error, database.errors) and not isinstance(error, database.bugs)
             said = f"{database.name} cannot be written: {error}"
-            change.done.set_exception(StorageFailed(said, unsure=unsure) if told else error)
+            change.done.set_exception(StorageFailed(said, unsure=unsure) if failed else error)
