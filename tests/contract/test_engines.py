@@ -41,6 +41,15 @@ class TestLocalEngine(EngineContract):
         engine.close()
         assert set(threading.enumerate()) <= before
 
+    def test_what_is_submitted_after_a_drain_is_left_to_others(self, world: World) -> None:
+        engine = local(world.ports)
+        assert engine.drain(PATIENCE_S)
+        task_id = world.task(one=POST)
+        engine.submit(task_id)
+        assert engine.wait_idle(PATIENCE_S)
+        assert world.repository.get(task_id).status is TaskStatus.PENDING
+        engine.close()
+
     def test_it_is_idle_once_a_task_is_gone_that_it_never_found(self, world: World) -> None:
         engine = local(world.ports)
         world.ports.repository.take = _not_found  # type: ignore[method-assign]  # the test stands in between
@@ -123,7 +132,7 @@ class Shared:
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medusa.adapters.engines.local.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("medusa.adapters.engines.others.LOOK_EVERY_S", 0.01)
 
 
 @pytest.mark.usefixtures("often")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medusa import MedusaCore
-from medusa.adapters.engines import local
+from medusa.adapters.engines import storage
 from medusa.container import Container
 from medusa.sandbox import Sandbox
 from tests.e2e.talk import OPTIONS, written_config
@@ -27,7 +27,7 @@ def stage() -> Iterator[Sandbox]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the engine and the runner wait for is over soon."""
     skip_pauses(monkeypatch.setattr)
-    monkeypatch.setattr(local, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.01)
     before = dict(Container.ports.kwargs)
     Container.ports.add_kwargs(send_within_s=0.3)
     yield

@@ -89,7 +89,7 @@ def test_a_running_process_goes_on_with_what_a_killed_one_leaves(
 def test_nothing_is_taken_over_where_that_is_not_wanted(
     sandbox: Sandbox, config: Path, opened: OpenCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medusa.adapters.engines.local.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("medusa.adapters.engines.others.LOOK_EVERY_S", 0.01)
     bystander = opened(False)
     task_id = dies_in_mid_upload(sandbox, config)
     own = start(bystander, "vimeo")  # long enough for many looks

@@ -1,0 +1,37 @@
+"""What is not finished here, and who waits for that."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Unfinished:
+    """Names of tasks. Usable from any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._names: set[str] = set()
+
+    @property
+    def names(self) -> frozenset[str]:
+        with self._changed:
+            return frozenset(self._names)
+
+    def add(self, name: str) -> None:
+        with self._changed:
+            self._names.add(name)
+
+    def remove(self, name: str) -> None:
+        with self._changed:
+            self._names.discard(name)
+            self._changed.notify_all()
+
+    def wait_until_finished(self, name: str, timeout: float | None) -> bool:
+        """Whether this one is finished within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: name not in self._names, timeout)
+
+    def wait_until_idle(self, timeout: float | None) -> bool:
+        """Whether nothing is left within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._names, timeout)
