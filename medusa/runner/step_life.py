@@ -1,4 +1,4 @@
-"""One step while it runs: the one place where it changes, its calls of the adapter, its waits, and its end when asked.
+"""One step while it runs: its calls of the adapter, and what follows from their failures.
 
 Between any two calls of the adapter the step is saved, so that a process may die at any instant: what follows then asks
 the platform where it stands instead of assuming it.
@@ -7,37 +7,36 @@ the platform where it stands instead of assuming it.
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
-from io import FileIO
 from typing import TypeVar
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, MedusaError, PlatformError, Stopped, StorageFailed, TaskLost
-from medusa.domain.pace import Pace
-from medusa.domain.policy import NEAR, Again, Patience, RetryPolicy, Trouble, decide
+from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped, StorageFailed, TaskLost
+from medusa.domain.policy import Patience, RetryPolicy, Trouble, decide
 from medusa.domain.ports import Call
 from medusa.domain.task import Step
 from medusa.domain.values import Media
 from medusa.runner.call import RunnerCall
-from medusa.runner.carried import AtHand, CarriedTask
+from medusa.runner.carried import CarriedTask
+from medusa.runner.lent import Lent
+from medusa.runner.limits import Limits, limited
 from medusa.runner.ports import RunnerPorts
+from medusa.runner.progress import Progress
+from medusa.runner.step_state import StepState
+from medusa.runner.told import told, why
 from medusa.runner.workers import Workers
 
-_log = logging.getLogger("medusa.runner")
 T = TypeVar("T")
 LAST_BLOCK_GRACE_S = 0.5
 ASK_WHEN_STOPPING_S = 5.0
 """Someone waits for the end: a question whether something got through may take so long."""
 
 
-class StepLife:
+class StepLife(StepState):
     """What an upload, a publication and a look at the media share."""
 
     def __init__(
@@ -50,65 +49,16 @@ class StepLife:
         patience: Patience = Patience(),  # noqa: B008 - a frozen value
     ) -> None:
         """`patience`: what the request asks for in place of the target's own policy."""
-        self.ports = ports
+        super().__init__(ports, carried, step)
         self._patience = patience
-        self.step = step
         self._workers = workers
-        self._carried = carried
-        self.task_id = carried.id
         self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        self._untold = False
-        """Its last change was not saved yet, and watchers should see it."""
-        self._called_off = False
         self._call: RunnerCall | None = None
         self._call_off_turn: Callable[[], None] = _nothing
         self._renewed = False
-        self._pace: Pace | None = None
-        self._look_again: asyncio.TimerHandle | None = None
-        self._looked_at = self._loop.time()
-
-    # ------------------------------------------------------------ state
-
-    async def change(self, step: Step, *, announce: bool = True) -> None:
-        """The one place where the step changes: a rule was applied, now it is saved.
-
-        Raises TaskLost when another writer has the task, and StorageFailed: whoever carries it here lets go of it then.
-        """
-        self.amend(step)
-        announce, self._untold = announce or self._untold, False
-        await self._carried.save(step, announce=announce)
-
-    def change_soon(self, step: Step) -> None:
-        """`change` without waiting: the next `change` of its task, which comes before all else, waits for it."""
-        self.amend(step)
-        self._untold = False
-        self._carried.save_soon(step)
-
-    def begin(self, step: Step) -> None:
-        """Change the step by what is saved, and told, with its next change."""
-        self._untold = True
-        self.amend(step)
-
-    def amend(self, step: Step) -> None:
-        """Change the step by what is saved with its next change, which comes before anything else is done."""
-        self.step = step
-        if self._called_off and not self.may_be_out:
-            self._stop.set()
-
-    def now(self) -> float:
-        """Epoch seconds."""
-        return self.ports.now()
-
-    @property
-    def at_hand(self) -> AtHand:
-        return self._carried.at_hand
-
-    @property
-    def target(self) -> str:
-        if self.step.target is None:
-            raise AssertionError("this step belongs to no target")
-        return self.step.target
+        self._limits = Limits(ports, step.target, step.name)
+        self.lent = Lent(ports, step, self._limits, self._before_last_block)
+        self._progress = Progress(ports.progress_every_s, lambda: None if self.step.ended else self._call, self._show)
 
     @property
     def _display(self) -> str:
@@ -117,48 +67,6 @@ class StepLife:
     @property
     def policy(self) -> RetryPolicy:
         return self.ports.retry.get(self.target, RetryPolicy()).asked(self._patience)
-
-    @property
-    def may_be_out(self) -> bool:
-        """Something of it may be visible already, so that it must be followed to a verdict."""
-        return self.step.committed or self.step.intent is not None
-
-    # ------------------------------------------------------------ being stopped
-
-    @property
-    def stopping(self) -> bool:
-        return self._stop.is_set()
-
-    def stop(self, *, at_once: bool) -> None:
-        """End soon, with the checkpoint kept. A post on the wire is awaited.
-
-        What may be out already is followed to a verdict first, unless `at_once`: then the last block of an upload is
-        given half a second to be answered; after that it is cut, and the platform is asked.
-        """
-        if self.step.ended:  # it only clears away what it left
-            return
-        self._called_off = True
-        if self.may_be_out and not at_once:
-            return
-        self._stop.set()
-        if not self.may_be_out:
-            self._call_off_turn()
-        if self._call is not None:
-            self._call.cancel()
-            self._limit_last_block()
-
-    def _limit_last_block(self) -> None:
-        if self._call is not None and self.step.committed:
-            self._loop.call_later(LAST_BLOCK_GRACE_S, self._call.give_up)
-
-    def go_on(self) -> None:
-        """Calls are allowed again, after the step was stopped."""
-        self._called_off = False
-        self._stop.clear()
-
-    def raise_if_stopped(self) -> None:
-        if self.stopping and not self.may_be_out:
-            raise Stopped
 
     # ------------------------------------------------------------ calls
 
@@ -218,10 +126,10 @@ class StepLife:
         With `send_by` it is a visible one, which is not cut; its request does not begin after that time (epoch s).
         """
         preemptible = send_by is None and not self.may_be_out
-        call = RunnerCall(self, media, preemptible=preemptible, send_by=send_by)
+        call = RunnerCall(self.lent, media, preemptible=preemptible, send_by=send_by)
         self._call = call
         if media:
-            self._watch_bytes()
+            self._progress.watch()
         hurry = self.stopping or self.step.ended
         patience = ASK_WHEN_STOPPING_S if hurry else self.ports.call_timeout_s
         deadline = None if media else self._loop.call_later(patience, call.give_up)
@@ -251,11 +159,40 @@ class StepLife:
         finally:
             await self.change(replace(self.step, trouble=before), announce=False)
 
+    def interrupt(self) -> None:
+        """The last block of an upload is given a moment to be answered."""
+        if not self.may_be_out:
+            self._call_off_turn()
+        if self._call is not None:
+            self._call.cancel()
+            self._limit_last_block()
+
+    def _limit_last_block(self) -> None:
+        if self._call is not None and self.step.committed:
+            self._loop.call_later(LAST_BLOCK_GRACE_S, self._call.give_up)
+
+    def _before_last_block(self) -> None:
+        """Where the last block makes the thing exist, that is saved before the block is handed out."""
+        at = self.step.checkpoint
+        if at is None or not at.commits:
+            return
+        if self._call is not None:
+            self._call.cannot_stop()
+        try:
+            asyncio.run_coroutine_threadsafe(self._commit(), self._loop).result()
+        except (TaskLost, StorageFailed):
+            raise Stopped from None  # out of a Body, where nothing swallows it; the next save tells again
+
+    async def _commit(self) -> None:
+        await self.change(pipeline.committed(self.step))
+        if self.stopping:  # asked for since the block was requested
+            self._limit_last_block()
+
+    # ------------------------------------------------------------ after a failed call
+
     def went_well(self) -> None:
         """The platform took our credentials: if it refuses them later, they may be renewed again."""
         self._renewed = False
-
-    # ------------------------------------------------------------ after a failed call
 
     async def recover(self, failure: Failure) -> None:
         """Renew the credentials, or wait as the policy says; raises the failure when there is nothing more to try."""
@@ -277,25 +214,16 @@ class StepLife:
 
     def heed(self, failure: Failure) -> None:
         """A limit holds back all calls of its scope from now on."""
-        if failure.scope and failure.not_before and failure.kind is FailureKind.RATE_LIMITED:
-            scope = self._narrowed(failure.scope) if failure.endpoint else failure.scope
-            self._block(scope, failure.not_before)
-
-    def _block(self, scope: str, until: float) -> None:
-        """If others cannot be told, they meet the limit themselves."""
-        try:
-            self.ports.accounts.block(scope, until)
-        except MedusaError as error:
-            _log.warning("the limit of %s cannot be kept: %s", scope, error)
+        self._limits.heed(failure)
 
     async def _wait_or_raise(self, failure: Failure) -> None:
-        self.heed(failure)
+        self._limits.heed(failure)
         again = decide(self.policy, failure, self.step.trouble, self.now(), self.ports.jitter())
         if again is not None and self.stopping:
             self.raise_if_stopped()
         if again is None or self.stopping:
             raise PlatformError(failure)
-        await self.change(pipeline.waits(self.step, again.at, self._why(again), again.trouble))
+        await self.change(pipeline.waits(self.step, again.at, why(self._display, again, self.now()), again.trouble))
         await self.pause(again.at, self.step.note)
 
     async def hold(self) -> None:
@@ -303,117 +231,22 @@ class StepLife:
 
         What may be out already is not left in doubt for that: it waits however long it takes.
         """
-        while self.step.target and not self.stopping and (until := self._held_until) > self.now():
+        while not self.stopping and (until := self._limits.until) > self.now():
             if self.may_be_out:
-                await self.pause(until, self._told("is rate limited", until))
+                await self.pause(until, told(self._display, "is rate limited", until, self.now()))
             else:
-                await self._wait_or_raise(_limited(until))
+                await self._wait_or_raise(limited(until))
             await self.change(pipeline.awaited(self.step))
 
     @property
     def held_back(self) -> bool:
         """Whether a limit holds back this step now; none does once it is stopped."""
-        return bool(self.step.target) and not self.stopping and self._held_until > self.now()
-
-    @property
-    def _held_until(self) -> float:
-        scopes = self.ports.adapters.scopes(self.target)
-        return self.ports.accounts.blocked_until((*scopes, *map(self._narrowed, scopes)))
-
-    def _narrowed(self, scope: str) -> str:
-        """The scope, but only for steps of this kind."""
-        return f"{scope}:{self.step.name.partition('.')[0]}"
-
-    # ------------------------------------------------------------ waits
-
-    async def pause(self, until: float, note: str = "") -> None:
-        """Sleep until then (epoch seconds). A stop ends it: with Stopped, unless something may be out already."""
-        delay = until - self.now()
-        if delay <= 0:
-            return
-        if note and (note, until) != (self.step.note, self.step.wait_until):
-            await self.change(pipeline.waits(self.step, until, note))
-        try:
-            await asyncio.wait_for(self._stop.wait(), delay)
-        except TimeoutError:
-            return
-        self.raise_if_stopped()
-
-    def _why(self, again: Again) -> str:
-        """For example "YouTube is busy (HTTP 503), next try at 14:05:10, attempt 3 of 5"."""
-        count = f", attempt {again.trouble.attempts + 1} of {again.of}" if again.of else ""
-        return self._told(again.why, again.at) + count
-
-    def _told(self, what: str, until: float) -> str:
-        """For example "YouTube is rate limited, next try at 14:05:10", with the day if that is another one."""
-        at, today = datetime.fromtimestamp(until), datetime.fromtimestamp(self.now()).date()
-        day = "" if at.date() == today else f"{at:%Y-%m-%d} "
-        return f"{self._display} {what}, next try at {day}{at:%H:%M:%S}"
-
-    # ------------------------------------------------------------ what a call tells, from the adapter's thread
-
-    def take(self, want: int, stopped: threading.Event) -> int:
-        """So many of the next bytes may go now; waits for that."""
-        return self.ports.throttle.take(self.target, want, stopped)
-
-    def open(self, media: Media) -> FileIO:
-        """The media's file. Raises MediaError."""
-        return self.ports.probe.open(media)
-
-    def before_last_block(self) -> None:
-        """Where the last block makes the thing exist, that is saved before the block is handed out."""
-        at = self.step.checkpoint
-        if at is None or not at.commits:
-            return
-        if self._call is not None:
-            self._call.cannot_stop()
-        try:
-            asyncio.run_coroutine_threadsafe(self._commit(), self._loop).result()
-        except (TaskLost, StorageFailed):
-            raise Stopped from None  # out of a Body, where nothing swallows it; the next save tells again
-
-    def budget(self, scope: str, left: float, resets_at: float) -> None:
-        """An allowance is nearly used up: hold back before the platform has to refuse."""
-        if left <= NEAR:
-            self._block(scope, resets_at)
-
-    def rivals(self) -> tuple[Step, ...]:
-        """The other steps that may be out, of targets with the same account, or one that is not known here."""
-        own, known = self.ports.adapters.scopes(self.target), set(self.ports.adapters.keys())
-        alike = {key for key in known if self.ports.adapters.scopes(key) == own}
-        others = (step for step in self.ports.repository.in_doubt() if step.key != self.step.key)
-        return tuple(step for step in others if step.target in alike or step.target not in known)
-
-    def taken(self, id_: str) -> bool:
-        """Whether another step has published this."""
-        return self.ports.repository.publisher_of(id_) not in (None, self.step.key)
-
-    async def _commit(self) -> None:
-        await self.change(pipeline.committed(self.step))
-        if self.stopping:  # asked for since the block was requested
-            self._limit_last_block()
+        return not self.stopping and self._limits.until > self.now()
 
     # ------------------------------------------------------------ progress
 
-    def _watch_bytes(self) -> None:
-        """Look at what has arrived, twice a second at most, as long as calls follow each other."""
-        if self._look_again is None:
-            due = self._looked_at + self.ports.progress_every_s
-            self._look_again = self._loop.call_at(max(due, self._loop.time()), self._look)
-
-    def _look(self) -> None:
-        self._look_again, self._looked_at = None, self._loop.time()
-        if self._call is None or self.step.ended:
-            return
-        arrived = self._call.arrived
-        if arrived is not None:
-            self._show(arrived)
-        self._watch_bytes()
-
-    def _show(self, arrived: int) -> None:
-        now = self._loop.time()
-        self._pace = self._pace.seen(now, arrived) if self._pace else Pace(now, arrived)
-        moved = pipeline.progressed(self.step, arrived, self._pace.rate)
+    def _show(self, arrived: int, rate: float) -> None:
+        moved = pipeline.progressed(self.step, arrived, rate)
         if (moved.done, moved.rate) != (self.step.done, self.step.rate):
             self.amend(moved)
             self._carried.show(moved).add_done_callback(self._shown)
@@ -423,12 +256,6 @@ class StepLife:
         if isinstance(shown.exception(), TaskLost):
             with suppress(RuntimeError):  # the loop has closed
                 self._loop.call_soon_threadsafe(partial(self.stop, at_once=True))
-
-
-def _limited(until: float) -> Failure:
-    """What an earlier call was told, of this task or of another one."""
-    said = f"it is rate limited until {datetime.fromtimestamp(until):%Y-%m-%d %H:%M:%S}"
-    return Failure(FailureKind.RATE_LIMITED, said, "rate limited", no_effect=True, not_before=until)
 
 
 def _nothing() -> None:

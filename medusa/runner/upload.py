@@ -29,7 +29,7 @@ async def upload(life: StepLife, task: Task, spec: StepSpec) -> Receipt:
         try:
             if at is None:
                 life.raise_if_stopped()
-                moved: Checkpoint | Receipt = uploader.open(RunnerCall(life), spec, made)
+                moved: Checkpoint | Receipt = uploader.open(RunnerCall(life.lent), spec, made)
             elif asking:
                 moved = await _ask(life, uploader, spec, at)
             else:

@@ -67,7 +67,7 @@ def test_an_upload_learns_of_it_from_its_progress(bench: Bench) -> None:
     async def lost() -> None:
         life = StepLife(bench.ports, bench.workers, CarriedTask(bench.repository, task.id, epoch), step)
         bench.repository.take(task.id)
-        life._show(WINDOW)
+        life._show(WINDOW, 0.0)
         await asyncio.wait_for(life._stop.wait(), PATIENCE_S)
         with pytest.raises(TaskLost):
             await life.change(replace(step, done=1))
