@@ -8,10 +8,9 @@ Failure, and nothing else, when the call did not succeed; MediaError and Stopped
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from io import FileIO
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from medusa.domain.quota import Quota
 from medusa.domain.request import Asked, Target
@@ -28,6 +27,8 @@ from medusa.domain.values import (
     StepSpec,
     Verdict,
 )
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Body(Protocol):
@@ -238,6 +239,26 @@ class ChangesPort(Protocol):
         ...
 
 
+class Pending(Protocol[T_co]):
+    """A change that was begun, and cannot be called off. Usable from any thread, as a concurrent.futures.Future is."""
+
+    def done(self) -> bool:
+        """Whether it is kept for good, or will never be."""
+        ...
+
+    def result(self, timeout: float | None = None) -> T_co:
+        """What has come of it, once it is done. Raises what kept it from being kept; TimeoutError after so many s."""
+        ...
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The same without raising it; None when it is kept."""
+        ...
+
+    def add_done_callback(self, callback: Callable[[Any], object], /) -> None:
+        """`callback` is called with it once it is done: in whatever thread, in the order of the calls of this."""
+        ...
+
+
 class TaskRepositoryPort(Protocol):
     """Where tasks are kept. Every method may be called from any thread.
 
@@ -314,7 +335,7 @@ class TaskRepositoryPort(Protocol):
         """
         ...
 
-    def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
+    def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Pending[None]:
         """`save_step` without waiting: done once the step is kept for good, in the order in which they were begun."""
         ...
 
@@ -333,7 +354,7 @@ class TaskRepositoryPort(Protocol):
         """
         ...
 
-    def take_soon(self, task_id: str) -> Future[int]:
+    def take_soon(self, task_id: str) -> Pending[int]:
         """`take` without waiting."""
         ...
 
@@ -341,7 +362,7 @@ class TaskRepositoryPort(Protocol):
         """Let others take the task. Ignored when it is not held here."""
         ...
 
-    def release_soon(self, task_id: str) -> Future[None]:
+    def release_soon(self, task_id: str) -> Pending[None]:
         """`release` without waiting."""
         ...
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from medusa.domain.failures import StorageFailed
-from medusa.domain.ports import TaskRepositoryPort
+from medusa.domain.ports import Pending, TaskRepositoryPort
 from medusa.domain.task import Step, Task
 from medusa.domain.values import Intent, Receipt
 from medusa.runner.saving import kept
@@ -40,7 +39,7 @@ class CarriedTask:
         self._begun: Mapping[str, Step] = {}
         """Key -> the step as it is being saved; another mapping whenever that changes."""
         self._view: tuple[Task, Mapping[str, Step], Task] | None = None
-        self._last: Future[None] | None = None
+        self._last: Pending[None] | None = None
         self._lock = threading.Lock()
         self._broken: BaseException | None = None
 
@@ -68,7 +67,7 @@ class CarriedTask:
         if not may_be_out:
             self.check()
 
-    def save_soon(self, step: Step, *, announce: bool = True) -> Future[None]:
+    def save_soon(self, step: Step, *, announce: bool = True) -> Pending[None]:
         """The same without waiting: what keeps it from being saved is raised where it is next waited for."""
         with self._lock:
             self._begun = {**self._begun, step.key: step}
@@ -82,7 +81,7 @@ class CarriedTask:
             await kept(self._last)
         self.check()
 
-    def show(self, step: Step, *, announce: bool = True) -> Future[None]:
+    def show(self, step: Step, *, announce: bool = True) -> Pending[None]:
         """Save what does no harm if it is lost."""
         return self._repository.save_step_soon(self.id, step, self._epoch, announce)
 
@@ -91,7 +90,7 @@ class CarriedTask:
         if self._broken is not None:
             raise self._broken
 
-    def _saved(self, step: Step, saving: Future[None]) -> None:
+    def _saved(self, step: Step, saving: Pending[None]) -> None:
         """Told in the order in which they were begun, in whatever thread saves."""
         self._broken = self._broken or saving.exception()
         if isinstance(saving.exception(), StorageFailed):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
+from medusa.domain.ports import Pending
 from medusa.runner.bell import bell_of
 
 T = TypeVar("T")
 
 
-async def kept(saving: Future[T]) -> T:
+async def kept(saving: Pending[T]) -> T:
     """What saving gives, once it is done for good. Raises what kept it from that."""
     if not saving.done():  # in memory it always is
         loop = asyncio.get_running_loop()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ from typing import TypeVar
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped, StorageFailed, TaskLost
 from medusa.domain.policy import Patience, RetryPolicy, Trouble, decide
-from medusa.domain.ports import Call
+from medusa.domain.ports import Call, Pending
 from medusa.domain.task import Step
 from medusa.domain.values import Media
 from medusa.runner.call import RunnerCall
@@ -251,7 +250,7 @@ class StepLife(StepState):
             self.amend(moved)
             self._carried.show(moved).add_done_callback(self._shown)
 
-    def _shown(self, shown: Future[None]) -> None:
+    def _shown(self, shown: Pending[None]) -> None:
         """Progress that is not kept does no harm, unless it tells that the task is another's."""
         if isinstance(shown.exception(), TaskLost):
             with suppress(RuntimeError):  # the loop has closed

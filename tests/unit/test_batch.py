@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from medusa.adapters.repositories.sql.batch import Alone, Batch, Change, units
 from medusa.adapters.repositories.sql.database import Connection
+from medusa.adapters.repositories.sql.outcome import Outcome
 
 RANKS = {"save": 0, "release": 1}
 ASKED = st.lists(st.tuples(st.sampled_from(["save", "release", "alone", "any"]), st.sampled_from("abc")), max_size=20)
@@ -50,13 +50,13 @@ def _noted(_: Connection, notes: Sequence[Note]) -> list[str]:
 def change(journal: list[str], number: int, kind: str, task_id: str) -> Change:
     text = f"{kind} {number}"
     if kind in RANKS:
-        return Change(Note(journal, task_id, RANKS[kind], text), Future())
+        return Change(Note(journal, task_id, RANKS[kind], text), Outcome())
 
     def work(_: Connection) -> str:
         journal.append(text)
         return text
 
-    return Change(Alone(work, task_id if kind == "alone" else None), Future())
+    return Change(Alone(work, task_id if kind == "alone" else None), Outcome())
 
 
 @given(asked=ASKED)
@@ -90,7 +90,7 @@ def test_saves_of_many_tasks_are_carried_out_together() -> None:
         calls.append(len(notes))
         return _noted(connection, notes)
 
-    changes = [Change(Counted([], f"task{number}", 0, str(number)), Future()) for number in range(10)]
-    taking = Change(Alone(lambda _: "taken", "another"), Future())
+    changes = [Change(Counted([], f"task{number}", 0, str(number)), Outcome()) for number in range(10)]
+    taking = Change(Alone(lambda _: "taken", "another"), Outcome())
     Batch(connection=None).answers(units([*changes[:5], taking, *changes[5:]]))  # type: ignore[arg-type]  # not asked
     assert calls == [10]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from medusa.adapters.repositories.sql.database import Connection
+from medusa.adapters.repositories.sql.outcome import Outcome
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -57,7 +57,7 @@ class Change:
     """What is asked for."""
 
     what: Alone | Save
-    done: Future[Any]
+    done: Outcome[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class Unit:
         """It is on disk, with this answer."""
         if isinstance(answer, Exception):
             for change in self.changes:
-                change.done.set_exception(answer)
+                change.done.settle(error=answer)
             return
         if not isinstance(self.what, Alone):
             self.what.committed(answer)
         for change in self.changes:
-            change.done.set_result(answer)
+            change.done.settle(answer)
 
 
 def units(changes: Sequence[Change]) -> list[Unit]:

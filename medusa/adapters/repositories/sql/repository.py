@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
@@ -25,7 +24,7 @@ from medusa.adapters.repositories.sql.sweep import Sweep
 from medusa.adapters.repositories.sql.watch import Watchers
 from medusa.domain import pipeline
 from medusa.domain.failures import StorageFailed, TaskNotFound
-from medusa.domain.ports import ChangesPort
+from medusa.domain.ports import ChangesPort, Pending
 from medusa.domain.task import Step, Task, TaskStatus
 
 _STANDING: Final = "SELECT epoch, revision FROM tasks WHERE id = ?"
@@ -151,7 +150,7 @@ class SqlRepository:
     def save_step(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> None:
         self.save_step_soon(task_id, step, epoch, announce).result()
 
-    def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Future[None]:
+    def save_step_soon(self, task_id: str, step: Step, epoch: int, announce: bool = True) -> Pending[None]:
         save = StepsSave(self._saver.save, self._tell, task_id, epoch, {step.key: step}, int(announce))
         return self._store.save_soon(save)
 
@@ -182,24 +181,24 @@ class SqlRepository:
     def take(self, task_id: str, *, force: bool = False) -> int:
         return self._taken(task_id, force).result()
 
-    def take_soon(self, task_id: str) -> Future[int]:
+    def take_soon(self, task_id: str) -> Pending[int]:
         return self._taken(task_id, force=False)
 
-    def _taken(self, task_id: str, force: bool) -> Future[int]:
+    def _taken(self, task_id: str, force: bool) -> Pending[int]:
         own = self._holders.own()
         work = partial(self._changes.take, task_id=task_id, own=own, force=force)
         taken = self._store.write_soon(work, of=task_id)
         taken.add_done_callback(partial(self._follow, task_id))
         return taken
 
-    def _follow(self, task_id: str, taken: Future[int]) -> None:
+    def _follow(self, task_id: str, taken: Pending[int]) -> None:
         if taken.exception() is None:
             self._live.follow(task_id, taken.result())
 
     def release(self, task_id: str) -> None:
         self.release_soon(task_id).result()
 
-    def release_soon(self, task_id: str) -> Future[None]:
+    def release_soon(self, task_id: str) -> Pending[None]:
         return self._store.save_soon(Release(self._changes.release, task_id))
 
     def wait(self, task_id: str, after_revision: int, timeout: float | None) -> Task | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
 
 from medusa.adapters.repositories.sql.batch import Save
 from medusa.adapters.repositories.sql.database import Connection, Database, Row
+from medusa.adapters.repositories.sql.outcome import Outcome
 from medusa.adapters.repositories.sql.reader import Reader
 from medusa.adapters.repositories.sql.writer import Told, Writer
 
@@ -42,11 +42,11 @@ class Store:
         """
         return self._writer.write(work, of)
 
-    def write_soon(self, work: Callable[[Connection], T], *, of: str | None = None) -> Future[T]:
+    def write_soon(self, work: Callable[[Connection], T], *, of: str | None = None) -> Outcome[T]:
         """The same, without waiting."""
         return self._writer.write_soon(work, of)
 
-    def save_soon(self, save: Save) -> Future[Any]:
+    def save_soon(self, save: Save) -> Outcome[Any]:
         """The same for what is done together with others of its kind."""
         return self._writer.save_soon(save)
 

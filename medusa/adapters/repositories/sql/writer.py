@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -13,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from medusa.adapters.repositories.sql.batch import Alone, Batch, Change, Save, Work, units
 from medusa.adapters.repositories.sql.database import Connection, Database
+from medusa.adapters.repositories.sql.outcome import Outcome
 from medusa.domain.failures import MedusaError, StorageFailed
 
 T = TypeVar("T")
@@ -50,16 +50,15 @@ class Writer:
         """
         return self.write_soon(work, of).result()
 
-    def write_soon(self, work: Work[T], of: str | None = None) -> Future[T]:
+    def write_soon(self, work: Work[T], of: str | None = None) -> Outcome[T]:
         """The same, without waiting."""
-        return self._put(Change(Alone(work, of), Future()))
+        return self._put(Change(Alone(work, of), Outcome()))
 
-    def save_soon(self, save: Save) -> Future[Any]:
+    def save_soon(self, save: Save) -> Outcome[Any]:
         """The same for what is done together with others of its kind."""
-        return self._put(Change(save, Future()))
+        return self._put(Change(save, Outcome()))
 
-    def _put(self, change: Change) -> Future[Any]:
-        change.done.set_running_or_notify_cancel()  # who stops waiting for it does not take it back
+    def _put(self, change: Change) -> Outcome[Any]:
         with self._lock:  # nothing is put behind the end
             if not self._stop.alive:
                 raise MedusaError("the tasks are closed")
@@ -149,4 +148,4 @@ def _refuse(group: list[Change], database: Database, error: Exception, *, unsure
         if not change.done.done():
             failed = isinstance(error, database.errors) and not isinstance(error, database.bugs)
             said = f"{database.name} cannot be written: {error}"
-            change.done.set_exception(StorageFailed(said, unsure=unsure) if failed else error)
+            change.done.settle(error=StorageFailed(said, unsure=unsure) if failed else error)
