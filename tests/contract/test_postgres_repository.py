@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from medusa.adapters.repositories.sql.database import Connection
 from medusa.domain import pipeline
-from medusa.domain.failures import ConfigError, MedusaError, StorageFailed, TaskConflict
-from medusa.domain.ports import AccountsPort
+from medusa.domain.failures import ConfigError, MedusaError, StorageFailed, TaskConflict, TaskLost
+from medusa.domain.ports import AccountsPort, Pending
 from medusa.domain.task import Task
 from tests.contract.repository_exam import PATIENCE_S, RepositoryOf, TaskRepositoryContract, a_task, finish, ids
 from tests.contract.test_accounts import AccountsContract
@@ -91,6 +93,26 @@ def test_a_task_is_held_by_one_process_while_that_lives(opened: Open) -> None:
     theirs.close()
     assert ours.unfinished() == ("a",)
     assert ours.take("a") > epoch
+
+
+def test_who_waits_for_his_turn_to_write_sees_what_was_written_before_it(opened: Open) -> None:
+    ours, theirs = opened(), opened()
+    task = a_task("a")
+    ours.create(task)
+    epoch = ours.take("a")
+    ours.save_step("a", pipeline.started(task.steps[0], 1001.0), epoch)
+    waiting: list[Pending[None]] = []
+
+    def take(connection: Connection) -> None:
+        waiting.append(ours.save_step_soon("a", pipeline.skipped(task.steps[1], 1002.0), epoch))
+        deadline = time.monotonic() + PATIENCE_S
+        while not connection.row("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert time.monotonic() < deadline
+        connection.run("UPDATE tasks SET epoch = epoch + 1 WHERE id = 'a'")
+
+    theirs._store.write(take)
+    with pytest.raises(TaskLost):
+        waiting[0].result(PATIENCE_S)
 
 
 def test_tasks_outlive_the_process(opened: Open) -> None:

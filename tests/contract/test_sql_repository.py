@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -666,3 +667,31 @@ def test_an_sqlite_that_cannot_do_it_is_refused(opened: Open, monkeypatch: pytes
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
     with pytest.raises(ConfigError, match=r"is too old, 3\.33 or later is needed"):
         opened()
+
+
+def test_a_writer_knows_whether_others_have_written(opened: Open, tmp_path: Path) -> None:
+    opened()
+    with (
+        closing(SqliteConnection(tmp_path / "tasks.db", PATIENCE_S)) as mine,
+        closing(SqliteConnection(tmp_path / "tasks.db", PATIENCE_S)) as theirs,
+    ):
+
+        def told(connection: SqliteConnection) -> bool:
+            connection.begin(write=True)
+            told = connection.written_elsewhere()
+            connection.run("INSERT INTO throttles VALUES (?, 1.0)", uuid4().hex)
+            connection.commit()
+            return told
+
+        assert told(mine), "it cannot know of what was before"
+        assert [told(mine), told(mine)] == [False, False]
+        told(theirs)
+        assert [told(mine), told(mine)] == [True, False]
+        theirs.begin(write=True)
+        waiting = list[bool]()
+        thread = threading.Thread(target=lambda: waiting.append(told(mine)))
+        thread.start()
+        theirs.run("INSERT INTO throttles VALUES ('while it waits', 1.0)")
+        theirs.commit()
+        thread.join(PATIENCE_S)
+        assert waiting == [True]

@@ -52,6 +52,10 @@ class Connection(Protocol):
         """Whether anyone may have committed since this was last asked here."""
         ...
 
+    def written_elsewhere(self) -> bool:
+        """In a writing transaction: whether anyone else may have committed since this was last asked here."""
+        ...
+
     def close(self) -> None: ...
 
 

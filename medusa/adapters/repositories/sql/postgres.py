@@ -74,6 +74,10 @@ class PostgresConnection:
             return True
         return bool(list(self._connection.notifies(timeout=0)))
 
+    def written_elsewhere(self) -> bool:
+        """It cannot be told: what others notify while this one waits for its turn comes after the transaction."""
+        return True
+
     def close(self) -> None:
         self._connection.close()
 

@@ -79,6 +79,9 @@ class SqliteConnection:
         before, self._version = self._version, version
         return bool(version != before)
 
+    def written_elsewhere(self) -> bool:
+        return self.changed()
+
     def close(self) -> None:
         self._connection.close()
 

@@ -125,7 +125,7 @@ def _carry_out(connection: Connection, group: list[Change], database: Database, 
         return
     together = units(group)
     try:
-        if connection.changed():
+        if connection.written_elsewhere():
             told.elsewhere()
         answers = Batch(connection).answers(together)
         connection.commit()
