@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.upload.report import Report
 from medusa import MedusaCore
 from medusa.adapters.http import Http, Reply, Request
 from medusa.domain.ports import Call
@@ -24,7 +25,7 @@ SIZE = 64 * 2**20
 ASKED = {"vimeo": {"title": "Bench"}}
 
 
-def run() -> None:
+def run(report: Report) -> None:
     """Each round kills a process in mid-upload."""
     taken = []
     with Sandbox(options={"processing_s": 0.0, "hash": False}) as sandbox:
@@ -32,11 +33,9 @@ def run() -> None:
             sandbox.reset()
             with tempfile.TemporaryDirectory() as folder:
                 taken.append(_resumed(sandbox, Path(folder)))
-    print(
-        f"kill -9 to resumed after imports, {ROUNDS} rounds\n{'':34}{'median ms':>10}{'min':>8}{'max':>8}{'allowed':>9}"
-    )
-    middle, least, most = (1000 * pick(taken) for pick in (statistics.median, min, max))
-    print(f"{'first exchange of the next process':34}{middle:10.0f}{least:8.0f}{most:8.0f}{1000 * ALLOWED_S:9.0f}\n")
+    told = [f"{1000 * pick(taken):.0f}" for pick in (statistics.median, min, max)]
+    report.say(f"## After kill -9, {ROUNDS} rounds", "From the next process, its imports done, to its first exchange.")
+    report.table(["", "ms", "from", "to", "allowed"], [["an upload goes on", *told, f"{1000 * ALLOWED_S:.0f}"]])
 
 
 def _resumed(sandbox: Sandbox, folder: Path) -> float:

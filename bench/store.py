@@ -6,8 +6,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+
+from bench.upload.report import Report
 
 ROUNDS = 5
 ENGINES = {
@@ -15,27 +18,31 @@ ENGINES = {
     "Procrastinate, PostgreSQL": ("bench.queues", "procrastinate", 300),
     "DBOS, SQLite": ("bench.queues", "dbos", 60),
 }
+SAYS = """\
+Tasks of three steps that do nothing, each saved as it begins and ends; from the first task's creation to the last one's
+end. Medusa and DBOS write to a file of SQLite (synchronous FULL), Procrastinate to PostgreSQL on the same machine,
+with a commit of ours for each step, since it has no steps of its own."""
 ALLOWED = {"Procrastinate, PostgreSQL": 3.0, "DBOS, SQLite": 5.0}
 
 
-def run() -> None:
+def run(report: Report) -> None:
     """Interleaved rounds: each engine right after the other, so that a noisy minute touches all alike."""
     names = [name for name in ENGINES if name.startswith("Medusa") or find_spec(name.split(",")[0].lower())]
     rates: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(ROUNDS):
         for name in names:
             rates[name].append(_rate(*ENGINES[name]))
-    own, *others = names
-    print(
-        f"tasks of three steps, {ROUNDS} interleaved rounds\n{'':28}{'tasks/s':>9}{'min':>8}{'max':>8}{'Medusa is':>12}"
-    )
-    for name, found in rates.items():
-        ratios = [mine / theirs for mine, theirs in zip(rates[own], found, strict=True)]
-        spread = f"{statistics.median(ratios):10.1f} x ({min(ratios):.1f} to {max(ratios):.1f})" if name != own else ""
-        print(f"{name:28}{statistics.median(found):9.0f}{min(found):8.0f}{max(found):8.0f}{spread}")
-    for name in others:
-        print(f"to be reached beside {name}: {ALLOWED[name]:g} x")
-    print()
+    report.say(f"## Tasks per second, {ROUNDS} rounds", SAYS)
+    heads = ["", "tasks/s", "from", "to", "Medusa is", "from", "to", "to be reached"]
+    report.table(heads, [_row(name, rates[names[0]], found) for name, found in rates.items()])
+
+
+def _row(name: str, own: Sequence[float], found: Sequence[float]) -> list[str]:
+    cells = [name, *(f"{pick(found):.0f}" for pick in (statistics.median, min, max))]
+    if name not in ALLOWED:
+        return [*cells, "", "", "", ""]
+    ratios = [mine / theirs for mine, theirs in zip(own, found, strict=True)]
+    return [*cells, *(f"{pick(ratios):.1f} x" for pick in (statistics.median, min, max)), f"{ALLOWED[name]:g} x"]
 
 
 def _rate(module: str, *arguments: str | int) -> float:
