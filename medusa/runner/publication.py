@@ -124,7 +124,7 @@ async def _send(
     try:
         return await life.call(partial(_sent, publisher, intent), send_by=intent.send_by)
     except PlatformError as error:
-        life.heed(error.failure)
+        life.limits.heed(error.failure)
         if error.failure.no_effect and first:
             await life.change(pipeline.unsent(life.step))
         else:

@@ -15,18 +15,16 @@ from typing import TypeVar
 
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped, StorageFailed, TaskLost
-from medusa.domain.policy import Patience, RetryPolicy, Trouble, decide
+from medusa.domain.policy import Patience, Trouble
 from medusa.domain.ports import Call, Pending
 from medusa.domain.task import Step
 from medusa.domain.values import Media
 from medusa.runner.call import RunnerCall
 from medusa.runner.carried import CarriedTask
 from medusa.runner.lent import Lent
-from medusa.runner.limits import Limits, limited
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.progress import Progress
-from medusa.runner.step_state import StepState
-from medusa.runner.told import told, why
+from medusa.runner.step_waits import StepWaits
 from medusa.runner.workers import Workers
 
 T = TypeVar("T")
@@ -35,7 +33,7 @@ ASK_WHEN_STOPPING_S = 5.0
 """Someone waits for the end: a question whether something got through may take so long."""
 
 
-class StepLife(StepState):
+class StepLife(StepWaits):
     """What an upload, a publication and a look at the media share."""
 
     def __init__(
@@ -48,24 +46,14 @@ class StepLife(StepState):
         patience: Patience = Patience(),  # noqa: B008 - a frozen value
     ) -> None:
         """`patience`: what the request asks for in place of the target's own policy."""
-        super().__init__(ports, carried, step)
-        self._patience = patience
+        super().__init__(ports, carried, step, patience)
         self._workers = workers
         self._loop = asyncio.get_running_loop()
         self._call: RunnerCall | None = None
         self._call_off_turn: Callable[[], None] = _nothing
         self._renewed = False
-        self._limits = Limits(ports, step.target, step.name)
-        self.lent = Lent(ports, step, self._limits, self._before_last_block)
+        self.lent = Lent(ports, step, self.limits, self._before_last_block)
         self._progress = Progress(ports.progress_every_s, lambda: None if self.step.ended else self._call, self._show)
-
-    @property
-    def _display(self) -> str:
-        return self.ports.adapters.target(self.target).display
-
-    @property
-    def policy(self) -> RetryPolicy:
-        return self.ports.retry.get(self.target, RetryPolicy()).asked(self._patience)
 
     # ------------------------------------------------------------ calls
 
@@ -82,7 +70,7 @@ class StepLife(StepState):
         try:
             waits = not turn.granted.done()
             if waits and bulk:
-                await self.change(replace(self.step, note=f"{self._display} waits for its turn"))
+                await self.change(replace(self.step, note=f"{self.display} waits for its turn"))
             if not await turn.granted:
                 raise Stopped
             if waits and bulk:
@@ -196,7 +184,7 @@ class StepLife(StepState):
     async def recover(self, failure: Failure) -> None:
         """Renew the credentials, or wait as the policy says; raises the failure when there is nothing more to try."""
         if not await self._renew(failure):
-            await self._wait_or_raise(failure)
+            await self.wait_or_raise(failure)
 
     async def _renew(self, failure: Failure) -> bool:
         """Once for each time that the credentials were found good; False when that is no way out."""
@@ -209,38 +197,7 @@ class StepLife(StepState):
                 await self.once(renewable.renew)
                 return True
             except PlatformError as error:
-                await self._wait_or_raise(error.failure)
-
-    def heed(self, failure: Failure) -> None:
-        """A limit holds back all calls of its scope from now on."""
-        self._limits.heed(failure)
-
-    async def _wait_or_raise(self, failure: Failure) -> None:
-        self._limits.heed(failure)
-        again = decide(self.policy, failure, self.step.trouble, self.now(), self.ports.jitter())
-        if again is not None and self.stopping:
-            self.raise_if_stopped()
-        if again is None or self.stopping:
-            raise PlatformError(failure)
-        await self.change(pipeline.waits(self.step, again.at, why(self._display, again, self.now()), again.trouble))
-        await self.pause(again.at, self.step.note)
-
-    async def hold(self) -> None:
-        """Wait while a limit holds back this step; raises it as a failure when that is longer than the policy bears.
-
-        What may be out already is not left in doubt for that: it waits however long it takes.
-        """
-        while not self.stopping and (until := self._limits.until) > self.now():
-            if self.may_be_out:
-                await self.pause(until, told(self._display, "is rate limited", until, self.now()))
-            else:
-                await self._wait_or_raise(limited(until))
-            await self.change(pipeline.awaited(self.step))
-
-    @property
-    def held_back(self) -> bool:
-        """Whether a limit holds back this step now; none does once it is stopped."""
-        return not self.stopping and self._limits.until > self.now()
+                await self.wait_or_raise(error.failure)
 
     # ------------------------------------------------------------ progress
 
