@@ -64,13 +64,27 @@ def test_no_video_of_youtube(said: str) -> None:
         "https://vimeo.com/manage/videos/901234",
         "https://player.vimeo.com/video/901234?h=0a1b2c3d4e",
         "https://vimeo.com/channels/staffpicks/901234",
+        "https://vimeo.com/channels/1234/901234",
+        "https://vimeo.com/groups/1234/videos/901234",
+        "https://vimeo.com/showcase/1234/video/901234",
     ],
 )
 def test_a_video_of_vimeo(said: str) -> None:
     assert VIMEO.pasted(None, VIDEO, said) == "901234"
 
 
-@pytest.mark.parametrize("said", ["", "nonsense", "90x", "https://vimeo.com/medusa", "https://youtube.com/901234"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "nonsense",
+        "90x",
+        "https://vimeo.com/",
+        "https://vimeo.com/medusa",
+        "https://vimeo.com/event/777",
+        "https://youtube.com/901234",
+    ],
+)
 def test_no_video_of_vimeo(said: str) -> None:
     with pytest.raises(ValueError, match="is no video of Vimeo"):
         VIMEO.pasted(None, VIDEO, said)
