@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,50 @@ def test_a_whole_block_goes_out_by_one_call(http: Http, tls: ssl.SSLContext | No
         watch.end()
         ours.close()
     assert (said, server.heads) == (b"thanks", [str(len(block))])
+
+
+def test_a_hosts_name_may_end_in_a_dot(
+    http: Http, authority: trustme.CA, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+    context, names = certified(authority), []
+    context.sni_callback = lambda sock, name, _: names.append(name)
+    here = [(socket.AF_INET, socket.SOCK_STREAM, 0, "")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, port, *__: [(*one, ("127.0.0.1", port)) for one in here])
+    with serving(answers("safe"), tls=context) as server:
+        assert http.exchange(call(), Request("GET", f"https://localhost.:{server.port}")).body == b"safe"
+    assert names == ["localhost"]
+
+
+def test_a_handshake_that_drips_has_an_end(authority: trustme.CA, bundle: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+
+    def script(server: RawServer, line: Line) -> None:
+        line.sock.recv(1)
+        line.sock.sendall(b"\x16\x03\x03\x40\x00")  # the head of a record that never ends
+        with suppress(OSError):  # the client has gone
+            while not server.go_on.wait(0.05):
+                line.sock.sendall(b"\x02")
+
+    hasty = Http(Timeouts(connect_s=0.5))
+    with serving(script) as server, pytest.raises(PlatformError) as raised:
+        hasty.exchange(call(), Request("GET", f"https://127.0.0.1:{server.port}"))
+    hasty.close()
+    assert raised.value.failure.unreached
+
+
+def test_a_bundle_that_was_renewed_is_read_again(
+    http: Http, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    os.utime(bundle, (1, 1))
+    with serving(answers("safe"), tls=certified(authority)) as server:
+        with pytest.raises(PlatformError, match="was refused"):
+            http.exchange(call(), Request("GET", server.url))
+        authority.cert_pem.write_to_path(str(bundle))
+        assert http.exchange(call(), Request("GET", server.url)).body == b"safe"
 
 
 def test_a_context_is_made_once_for_a_bundle(authority: trustme.CA, tmp_path: Path) -> None:

@@ -77,8 +77,9 @@ def _secured(sock: socket.socket, context: SSL.Context, host: str, timeouts: Tim
 
     tls = Tls(sock, context, host)
     line = Line(sock, tls)
+    deadline = time.monotonic() + timeouts.connect_s
     while wanted := tls.shake():
-        if not line.sees(wanted, timeouts.connect_s):
+        if not line.sees(wanted, deadline - time.monotonic()):
             raise TimeoutError
     return line
 

@@ -46,11 +46,11 @@ class Tls:
     """The client's end of one TLS connection."""
 
     def __init__(self, sock: socket.socket, context: SSL.Context, host: str) -> None:
-        self._host = host
+        self._host = host.removesuffix(".")  # it is no part of the name that certificates know (RFC 6066, 3)
         self._tls = SSL.Connection(context, sock)
         self._tls.set_connect_state()
-        if not _is_address(host):
-            self._tls.set_tlsext_host_name(host.encode("ascii"))
+        if not _is_address(self._host):
+            self._tls.set_tlsext_host_name(self._host.encode("ascii"))
         self.ended = False
         """The peer says no more."""
 
@@ -87,7 +87,7 @@ class Tls:
         """What has arrived, in clear; b"" if that is nothing yet, or the peer has `ended`. Raises OSError."""
         try:
             return self._tls.recv(ROOM)  # a record at most, so that nothing stays behind where poll cannot see it
-        except SSL.WantReadError:
+        except (SSL.WantReadError, SSL.WantWriteError):  # the latter: an answer of TLS itself waits for room
             return b""
         except SSL.Error as error:
             if not isinstance(error, SSL.ZeroReturnError) and not _has_hung_up(error):

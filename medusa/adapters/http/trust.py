@@ -19,15 +19,17 @@ def certificates() -> str | bool:
     return True
 
 
-@lru_cache(maxsize=8)
 def tls_context(trusted: str | bool) -> SSL.Context:
-    """A client's context that trusts what `certificates` has named, a file or a folder. Raises OSError.
+    """A client's context that trusts what `certificates` has named, a file or a folder. Raises OSError."""
+    place = Path(_bundled() if trusted is True else str(trusted)).resolve(strict=True)
+    return _context(place, place.stat().st_mtime_ns)
 
-    Made once for each, since reading a bundle takes tens of milliseconds.
-    """
+
+@lru_cache(maxsize=8)
+def _context(place: Path, _changed_ns: int) -> SSL.Context:
+    """Made once until the bundle is renewed, since reading it takes tens of milliseconds."""
     from medusa.adapters.http.tls import client_context
 
-    place = Path(_bundled() if trusted is True else str(trusted)).resolve(strict=True)
     return client_context(None, str(place)) if place.is_dir() else client_context(str(place), None)
 
 

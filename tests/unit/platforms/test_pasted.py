@@ -121,11 +121,25 @@ def test_a_video_of_facebook(said: str, form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "nonsense", "1_2_3", "https://www.facebook.com/1029", "https://vimeo.com/posts/55"]
+    "said",
+    [
+        "",
+        "nonsense",
+        "1_2_3",
+        "https://www.facebook.com/1029",
+        "https://www.facebook.com/groups/1/posts/2",
+        "https://vimeo.com/posts/55",
+    ],
 )
 def test_no_post_of_facebook(said: str) -> None:
     with pytest.raises(ValueError, match="is no post of Facebook"):
         FACEBOOK.pasted(PAGE, a_post("feed"), said)
+
+
+@pytest.mark.parametrize("form", ["video", "reel"])
+def test_the_id_of_a_post_is_no_video_of_facebook(form: str) -> None:
+    with pytest.raises(ValueError, match="is no post of Facebook"):
+        FACEBOOK.pasted(PAGE, a_post(form), "1029_55")
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ def post_id(account: FacebookAccount, spec: StepSpec, said: str) -> str:
     found = _named(at) if at else said
     if found.startswith("pfbid"):
         raise ValueError("does not tell the post's id: give it as the Graph API does, PAGE_POST")
-    if not _ID.fullmatch(found):
+    moves = Form(spec.fields["form"]).moves
+    if not _ID.fullmatch(found) or (moves and "_" in found):
         raise ValueError("is no post of Facebook: give its id (PAGE_POST, or a video's number) or its address")
-    return found if Form(spec.fields["form"]).moves else full_id(found, account.page_id)
+    return found if moves else full_id(found, account.page_id)
 
 
 def _named(at: Address) -> str:
-    if at.host != "facebook.com":
+    if at.host != "facebook.com" or "groups" in at.path:
         return ""
     if number := at.query.get("story_fbid"):
         page = at.query.get("id")
