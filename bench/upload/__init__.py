@@ -33,6 +33,13 @@ PEERS = {
     SENDER: "sender",
     "nothing but the bytes": "fastest",
 }
+AIMS = {
+    BASE: ("1.2 x", "0.85 x"),
+    "google-api-python-client": ("2.2 x", "0.45 x"),
+    "PyVimeo": ("2 x", "0.45 x"),
+    "tuspy": ("3.5 x", "0.25 x"),
+}
+"""Throughput at least, CPU at most; over TLS."""
 LINE = {"round_trip_ms": 50.0}
 
 
@@ -82,8 +89,10 @@ def _one_upload(report: Report, served: Sink, folder: Path, rounds: int, tls: bo
         rows = compare(clients, served, [_film(folder, GIB)], rounds)
     report.compared(rows, ("memory above rest, MB", "rise_mb", ".1f"))
     peers = {row.name: row for row in rows}
-    against = [_versus(peers, name) for name in PEERS if name in peers and PEERS[name] not in ("sender", "fastest")]
-    report.table([f"{MEDUSA} against", "throughput", "CPU"], against)
+    against = [name for name in (BASE, *PEERS) if name in peers and PEERS.get(name) not in ("sender", "fastest")]
+    aims = AIMS if tls else {}
+    heads = [f"{MEDUSA} against", "throughput", *(["aim"] if aims else []), "CPU", *(["aim"] if aims else [])]
+    report.table(heads, [_versus(peers, name, aims) for name in against])
     return [
         (f"Throughput over {kind}, x curl -T (more is better)", [_bar(row, "rate") for row in rows]),
         (f"CPU over {kind}, x curl -T (less is better)", [_bar(row, "cpu") for row in rows]),
@@ -98,9 +107,11 @@ def _bar(row: Row, what: str) -> _Bar:
     return row.name, middle, low, high
 
 
-def _versus(rows: Mapping[str, Row], name: str) -> list[str]:
+def _versus(rows: Mapping[str, Row], name: str, aims: Mapping[str, tuple[str, str]]) -> list[str]:
     pair = Row(MEDUSA, rows[MEDUSA].samples, rows[name].samples)
-    return [name, f"{pair.ratio('rate'):.2f} x", f"{pair.ratio('cpu'):.2f} x"]
+    rate, cpu = aims.get(name, ("", ""))
+    told = [name, f"{pair.ratio('rate'):.2f} x", rate, f"{pair.ratio('cpu'):.2f} x", cpu]
+    return told if aims else [name, told[1], told[3]]
 
 
 def _warm(clients: Mapping[str, Client], served: Sink, folder: Path) -> None:

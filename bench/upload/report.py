@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from OpenSSL import SSL
+
 from bench.upload.measure import BASE, Row
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,10 +56,10 @@ def machine() -> str:
         (line.partition(":")[2] for line in _read("/proc/cpuinfo") if line.startswith("model name")), ""
     ).strip()
     curl = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    load = os.getloadavg()[0]
+    own, load = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode(), os.getloadavg()[0]
     return (
         f"{os.cpu_count()} x {model}, Linux {platform.release()}, Python {platform.python_version()}, "
-        f"{ssl.OPENSSL_VERSION}, curl {curl}; the load average at the start was {load:.1f}."
+        f"{ssl.OPENSSL_VERSION} in Python, {own} in Medusa, curl {curl}; the load average at the start was {load:.1f}."
     )
 
 
