@@ -19,10 +19,10 @@ ENGINES = {
     "DBOS, SQLite": ("bench.queues", "dbos", 60),
 }
 SAYS = """\
-Tasks of three steps that do nothing, each saved as it begins and ends, asked for by eight callers; from the first task's
-creation to the last one's end. Medusa and DBOS write to a file of SQLite (synchronous FULL), Procrastinate to PostgreSQL
-on the same machine, with a commit of ours for each step, since it has no steps of its own. Where the rest of a task's
-time goes: decisions/0017-what-shares-a-commit.md."""
+Tasks of three steps that do nothing, each saved as it begins and ends, asked for by eight callers; from the first
+task's creation to the last one's end. Medusa and DBOS write to a file of SQLite (synchronous FULL), Procrastinate to
+PostgreSQL on the same machine, with a commit of ours for each step, since it has no steps of its own. Where the rest of
+a task's time goes: decisions/0017-what-shares-a-commit.md."""
 ALLOWED = {"Procrastinate, PostgreSQL": 3.0, "DBOS, SQLite": 5.0}
 
 
