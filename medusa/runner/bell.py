@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from weakref import WeakKeyDictionary
+
+_log = logging.getLogger("medusa.runner")
 
 
 class Bell:
@@ -28,7 +31,11 @@ class Bell:
     def _answer(self) -> None:
         self._rung = False
         while self._calls:
-            self._calls.popleft()()
+            call = self._calls.popleft()
+            try:
+                call()
+            except Exception:  # the calls behind it are others', and nobody else would ring for them
+                _log.exception("a call into the loop failed")
 
 
 _bells: WeakKeyDictionary[asyncio.AbstractEventLoop, Bell] = WeakKeyDictionary()

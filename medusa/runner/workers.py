@@ -94,6 +94,10 @@ class _Asked(Generic[T]):
         """Called in the thread."""
         try:
             result = self.context.run(self.work)
+        except StopIteration as error:  # no future takes it, since a generator would end by it
+            told = RuntimeError("work in a thread raised StopIteration")
+            told.__cause__ = error
+            self.bell.call(partial(self._settle, self.done.set_exception, told))
         except BaseException as error:
             self.bell.call(partial(self._settle, self.done.set_exception, error))
         else:

@@ -41,6 +41,12 @@ def test_what_is_raised_comes_back(workers: Workers, error: BaseException) -> No
     assert asyncio.run(workers.run(lambda: "the thread goes on")) == "the thread goes on"
 
 
+def test_what_no_future_takes_comes_back_all_the_same(workers: Workers) -> None:
+    nothing: list[int] = []
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(asyncio.wait_for(workers.run(lambda: next(iter(nothing))), PATIENCE_S))
+
+
 def test_uploads_starve_no_call(workers: Workers) -> None:
     async def crowded() -> str:
         go = threading.Event()
