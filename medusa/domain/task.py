@@ -26,6 +26,10 @@ class TaskStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
 
+    @property
+    def ended(self) -> bool:
+        return self in (TaskStatus.COMPLETED, TaskStatus.FAILED)
+
 
 class StepState(StrEnum):
     WAITING = "waiting"
@@ -146,7 +150,7 @@ class Task:
 
     @property
     def ended(self) -> bool:
-        return self.status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
+        return self.status.ended
 
     @property
     def running(self) -> bool:

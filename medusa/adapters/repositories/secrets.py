@@ -19,10 +19,9 @@ def forgotten(step: Step, status: TaskStatus, cancel_asked: bool) -> Step:
     may be out without a receipt keeps them as well: by them it is found, and without them a retry would publish it a
     second time. An id that is certain already is kept whatever happens.
     """
-    ended = status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
     if step.checkpoint is None and step.intent is None:
         return step
-    if not ended and not step.succeeded:
+    if not status.ended and not step.succeeded:
         return step
     retriable = status is TaskStatus.FAILED and not cancel_asked
     if step.succeeded:

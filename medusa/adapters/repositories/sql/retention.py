@@ -10,7 +10,6 @@ from typing import Final
 from medusa.adapters.repositories.sql.database import Connection
 from medusa.domain.task import TaskStatus
 
-ENDED: Final = (TaskStatus.COMPLETED, TaskStatus.FAILED)
 _AT_ONCE: Final = 100
 """So many tasks are dropped with one change at most, so that none takes long."""
 _DAY_S: Final = 86_400.0
@@ -27,7 +26,7 @@ class Move:
 
     @property
     def ends(self) -> bool:
-        return self.after in ENDED and self.before not in ENDED
+        return self.after.ended and not self.before.ended
 
 
 class Retention:
@@ -41,7 +40,7 @@ class Retention:
     def enter(self, connection: Connection, task_id: str, status: TaskStatus) -> None:
         """A new task."""
         _count(connection, status, 1)
-        if status in ENDED:
+        if status.ended:
             self._finish(connection, [task_id])
 
     def move(self, connection: Connection, moves: Sequence[Move]) -> None:
@@ -52,7 +51,7 @@ class Retention:
             _count(connection, status, change)
         self._finish(connection, [move.task_id for move in moves if move.ends])
         for move in moves:
-            if move.before in ENDED and move.after not in ENDED:
+            if move.before.ended and not move.after.ended:
                 reopened = "UPDATE tasks SET finish_no = NULL, finished_at = NULL WHERE id = ?"
                 connection.run(reopened, move.task_id)
 
@@ -73,7 +72,7 @@ class Retention:
         excess = 0
         if self._keep_finished is not None:
             counts = counted(connection)
-            excess = sum(counts[status.value] for status in ENDED) - self._keep_finished
+            excess = sum(counts[status.value] for status in TaskStatus if status.ended) - self._keep_finished
         if excess <= 0 and self._keep_days is None:
             return []
         oldest = connection.rows(

@@ -34,7 +34,7 @@ class Standing:
 
     @property
     def ended(self) -> bool:
-        return self.status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
+        return self.status.ended
 
     def saved(self, steps: Mapping[str, Step], announced: int, now: float) -> Standing:
         """Once these steps, by their keys, are saved. The revision grows by `announced`."""
