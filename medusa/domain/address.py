@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,7 +18,13 @@ class Address:
     query: Mapping[str, str]
 
 
-def address(said: str) -> Address | None:
+def meant(said: str, named: Callable[[Address], str]) -> str:
+    """The id that a person means: the one that an address names, or what was said itself, when it is no address."""
+    at = _address(said)
+    return named(at) if at else said
+
+
+def _address(said: str) -> Address | None:
     """The address that this is, with or without its scheme; None when it is none."""
     try:
         parts = urlsplit(said if "://" in said else f"https://{said}")

@@ -8,7 +8,7 @@ from typing import Final
 from medusa.adapters.platforms.facebook.account import FacebookAccount
 from medusa.adapters.platforms.facebook.rules import Form
 from medusa.adapters.platforms.facebook.wire import full_id
-from medusa.domain.address import Address, address
+from medusa.domain.address import Address, meant
 from medusa.domain.values import StepSpec
 
 _ID: Final = re.compile(r"[0-9]+(_[0-9]+)?")
@@ -17,8 +17,7 @@ _BEFORE_ID: Final = frozenset({"posts", "videos", "reel"})
 
 def post_id(account: FacebookAccount, spec: StepSpec, said: str) -> str:
     """A video's id, or a post's with its Page's before it. Raises ValueError."""
-    at = address(said)
-    found = _named(at) if at else said
+    found = meant(said, _named)
     if found.startswith("pfbid"):
         raise ValueError("does not tell the post's id: give it as the Graph API does, PAGE_POST")
     moves = Form(spec.fields["form"]).moves

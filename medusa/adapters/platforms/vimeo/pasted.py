@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from medusa.adapters.platforms.vimeo.account import VimeoAccount
-from medusa.domain.address import Address, address
+from medusa.domain.address import Address, meant
 from medusa.domain.values import StepSpec
 
 _NUMBER: Final = re.compile(r"[0-9]+")
@@ -17,8 +17,7 @@ _BEFORE_ID: Final = frozenset({"video", "videos"})
 
 def video_id(_account: VimeoAccount, _spec: StepSpec, said: str) -> str:
     """The video's number. Raises ValueError."""
-    at = address(said)
-    found = _named(at) if at else said
+    found = meant(said, _named)
     if not _NUMBER.fullmatch(found):
         raise ValueError("is no video of Vimeo: give the number that is its id, or its address")
     return found

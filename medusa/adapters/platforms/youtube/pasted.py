@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from medusa.adapters.platforms.youtube.account import YouTubeAccount
-from medusa.domain.address import Address, address
+from medusa.domain.address import Address, meant
 from medusa.domain.values import StepSpec
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{11}")
@@ -16,8 +16,7 @@ _BEFORE_ID: Final = frozenset({"shorts", "live", "embed", "v", "video"})
 
 def video_id(_account: YouTubeAccount, _spec: StepSpec, said: str) -> str:
     """The video's id. Raises ValueError."""
-    at = address(said)
-    found = _named(at) if at else said
+    found = meant(said, _named)
     if not _ID.fullmatch(found):
         raise ValueError("is no video of YouTube: give the 11 characters of its id, or its address")
     return found
