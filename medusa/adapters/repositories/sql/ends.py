@@ -31,10 +31,13 @@ class Ends:
         ended = {move.task_id: move for move in moves if move.ends}
         if not ended:
             return
-        for task_id in self._rows.secretive(connection, ended):
-            move = ended[task_id]
-            kept = [forgotten(step, move.after, move.cancel_asked) for step in self._rows.secrets(connection, task_id)]
-            self._rows.update(connection, [(task_id, step) for step in kept])
+        kept = [
+            (task_id, forgotten(step, ended[task_id].after, ended[task_id].cancel_asked))
+            for task_id in self._rows.secretive(connection, ended)
+            for step in self._rows.secrets(connection, task_id)
+        ]
+        if kept:
+            self._rows.update(connection, kept)
         self._make_room(connection)
 
     def _make_room(self, connection: Connection) -> None:

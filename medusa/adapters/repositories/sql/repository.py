@@ -27,7 +27,7 @@ from medusa.domain.failures import StorageFailed, TaskNotFound
 from medusa.domain.ports import ChangesPort, Pending
 from medusa.domain.task import Step, Task, TaskStatus
 
-_STANDING: Final = "SELECT epoch, revision FROM tasks WHERE id = ?"
+_STAMP: Final = "SELECT epoch, revision FROM tasks WHERE id = ?"
 
 
 class SqlRepository:
@@ -88,15 +88,12 @@ class SqlRepository:
     def _is_kept_all_the_same(self, task_id: str, error: StorageFailed) -> bool:
         """The line broke, perhaps in the commit: it is looked where nobody writes any more on the server's side."""
         try:
-            return self._store.write(lambda connection: connection.row(_STANDING, task_id)) is not None
+            return self._store.write(lambda connection: connection.row(_STAMP, task_id)) is not None
         except StorageFailed:
             raise StorageFailed(f"{error}; whether task {task_id} is kept all the same cannot be told now") from None
 
     def get(self, task_id: str) -> Task:
-        row = self._store.row(_STANDING, task_id)
-        if row is None:
-            raise TaskNotFound(task_id)
-        return self._standing(task_id, *row)
+        return self._standing(task_id, *self._stamp(task_id))
 
     def carried(self, task_id: str) -> Task:
         return self._live.task(task_id) or self.get(task_id)
@@ -222,10 +219,16 @@ class SqlRepository:
         return noted
 
     def _newer(self, task_id: str, after_revision: int) -> Task | None:
-        row = self._store.row(_STANDING, task_id)
+        epoch, revision = self._stamp(task_id)
+        return self._standing(task_id, epoch, revision) if revision > after_revision else None
+
+    def _stamp(self, task_id: str) -> tuple[int, int]:
+        """The task's epoch and revision. Raises TaskNotFound."""
+        row = self._store.row(_STAMP, task_id)
         if row is None:
             raise TaskNotFound(task_id)
-        return self._standing(task_id, *row) if row[1] > after_revision else None
+        epoch, revision = row
+        return epoch, revision
 
     def _seen(self, connection: Connection, task: Task) -> Task:
         """What ran in a process that died does not run any more, and in a paused task nobody goes on with it."""
