@@ -29,7 +29,7 @@ class Save(Protocol):
         """Equal for changes of which the later one takes the place of the earlier, if that is not committed yet."""
         ...
 
-    def after(self, earlier: Any) -> Save:
+    def after(self, earlier: Any, /) -> Save:
         """Both in one."""
         ...
 

@@ -27,8 +27,8 @@ class Release:
     def place(self) -> tuple[str, str]:
         return self.task_id, "release"
 
-    def after(self, earlier: Release) -> Release:  # noqa: ARG002 - both are the same
-        """Both in one."""
+    def after(self, _earlier: Release) -> Release:
+        """Both in one: they are the same."""
         return self
 
     def committed(self, answer: None) -> None:
