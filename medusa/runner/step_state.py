@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 
 from medusa.domain import pipeline
 from medusa.domain.failures import Stopped
@@ -11,7 +12,7 @@ from medusa.runner.carried import AtHand, CarriedTask
 from medusa.runner.ports import RunnerPorts
 
 
-class StepState:
+class StepState(ABC):
     """Used in the running loop."""
 
     def __init__(self, ports: RunnerPorts, carried: CarriedTask, step: Step) -> None:
@@ -104,9 +105,9 @@ class StepState:
         self._stop.set()
         self.interrupt()
 
+    @abstractmethod
     def interrupt(self) -> None:
         """It was asked to end: cut short what is under way, if that can be."""
-        raise NotImplementedError
 
     def go_on(self) -> None:
         """Calls are allowed again, after the step was stopped."""
