@@ -37,8 +37,8 @@ class Progress:
         call = self._present()
         if call is None:
             return
-        if call.arrived is not None:
-            self._seen(call.arrived)
+        if (arrived := call.arrived) is not None:
+            self._seen(arrived)
         self.watch()
 
     def _seen(self, arrived: int) -> None:
