@@ -69,14 +69,19 @@ class Unit:
 
     def settle(self, answer: Any) -> None:
         """It is on disk, with this answer."""
-        if isinstance(answer, Exception):
-            for change in self.changes:
-                change.done.settle(error=answer)
-            return
-        if not isinstance(self.what, Alone):
-            self.what.committed(answer)
+        error = answer if isinstance(answer, Exception) else self._committed(answer)
         for change in self.changes:
-            change.done.settle(answer)
+            change.done.settle(*((None, error) if error else (answer, None)))
+
+    def _committed(self, answer: Any) -> Exception | None:
+        """A bug in whoever is told of it: it concerns those alone who wait for this, and not the writer."""
+        if isinstance(self.what, Alone):
+            return None
+        try:
+            self.what.committed(answer)
+        except Exception as error:
+            return error
+        return None
 
 
 def units(changes: Sequence[Change]) -> list[Unit]:

@@ -83,7 +83,7 @@ def _serve(database: Database, changes: SimpleQueue[Change | None], told: Told) 
         try:
             connection = connection or database.connect()
             _carry_out(connection, group, database, told)
-        except database.errors as error:
+        except Exception as error:  # a bug as well: others go on writing
             _refuse(group, database, error, unsure=connection is not None)
             told.undone()
             _give_up(connection, database)
