@@ -271,6 +271,26 @@ def test_a_public_video_is_found_when_its_reply_is_lost_and_its_session_gone(
     assert operations(sandbox, "youtube").count("videos.insert") == 1
 
 
+def test_as_long_as_two_videos_of_one_size_are_in_doubt_neither_takes_what_is_there(
+    open_core: OpenCore, sandbox: Sandbox, publish: Publish
+) -> None:
+    """The last block of one got through."""
+    send, core, task_ids = SENDS["public video"], open_core(), []
+    sandbox.fault(platform="youtube", operation="video.status", kind="session_gone", times=-1)
+    sandbox.fault(platform="youtube", operation="playlistItems.list", kind="status", code=403, times=-1)
+    for fault in ("lost_reply", "cut"):
+        sandbox.fault(platform="youtube", operation=send.operation, kind=fault)
+        task_ids.append(publish(core, send))
+        core.wait(task_ids[-1], WITHIN_S)
+    sandbox.clear_faults()
+    sandbox.fault(platform="youtube", operation="video.status", kind="session_gone", times=-1)
+    for task_id in task_ids:
+        core.retry(task_id)
+        core.wait(task_id, WITHIN_S)
+        assert unsure(core, task_id)
+    assert exist(sandbox, send) == 1
+
+
 @pytest.mark.parametrize("name", SENDS)
 def test_a_late_answer_to_the_search_is_awaited(
     open_core: OpenCore, sandbox: Sandbox, publish: Publish, name: str

@@ -12,7 +12,7 @@ from medusa.domain.task import Step
 from medusa.domain.values import Media, StepSpec
 
 MEDIA = Media("/m/talk.mp4", size=1000)
-UPLOADING = Step(StepSpec("video", "t2:youtube:video", {}, MEDIA), "youtube")
+UPLOADING = Step(StepSpec("video", "t2:youtube:video", {}, Media("/m/talk.mp4")), "youtube", total=1000)
 RIVAL = replace(UPLOADING, committed=True)
 
 
@@ -57,7 +57,7 @@ class Channel:
         (Channel(("a",), known="a"), None),
         (Channel(("a",), others=(RIVAL,)), None),
         (Channel(("a",), others=(UPLOADING,)), "a"),
-        (Channel(("a",), others=(replace(RIVAL, spec=replace(RIVAL.spec, media=replace(MEDIA, size=9))),)), "a"),
+        (Channel(("a",), others=(replace(RIVAL, total=9),)), "a"),
     ],
     ids=["one", "two", "the other's is known", "another's", "one of two in doubt", "no last block", "another file"],
 )

@@ -22,9 +22,7 @@ def look_for(api: Api, media: Media, title: str, cursor: Json) -> Json | None:
         return None
     videos = api.items(wire.video_details(api.root, recent))
     fitting = [video for video in videos if _title(video) == title.strip() and _size(video) in (media.size, None)]
-    in_doubt = any(
-        step.committed and step.spec.media and step.spec.media.size == media.size for step in api.call.rivals()
-    )
+    in_doubt = any(step.committed and step.total == media.size for step in api.call.rivals())
     fitting = [video for video in fitting if not api.call.taken(str(video.get("id")))]
     sure = len(fitting) == 1 and not in_doubt
     return fitting[0] if sure and isinstance(fitting[0].get("id"), str) else None
