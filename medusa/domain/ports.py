@@ -72,7 +72,8 @@ class Call(Protocol):
     def rivals(self) -> tuple[Step, ...]:
         """The account's other steps, of whatever task, that may be out and have no receipt yet.
 
-        What looks like theirs may be theirs. Ask this before `taken`: who gets its receipt meanwhile is then in one.
+        What looks like theirs may be theirs; a visible step without an intent cannot be read, and may have made
+        anything. Ask this before `taken`: who gets its receipt meanwhile is then in one.
         """
         ...
 
@@ -316,7 +317,8 @@ class TaskRepositoryPort(Protocol):
         ...
 
     def in_doubt(self) -> tuple[Step, ...]:
-        """The steps of all tasks that may be out and have no receipt."""
+        """The steps of all tasks that may be out and have no receipt. Of one that cannot be read, intent and checkpoint
+        are missing."""
         ...
 
     def publisher_of(self, id_: str) -> str | None:

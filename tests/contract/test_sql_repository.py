@@ -451,6 +451,32 @@ def test_a_secret_cannot_be_put_in_another_place(opened: Open, tmp_path: Path) -
         opened().get("a")
 
 
+def test_what_cannot_be_read_concerns_its_own_task_alone(opened: Open, tmp_path: Path) -> None:
+    """Others are listed, published, and looked for, with it as a rival of which nobody knows what it sent."""
+    now = [1000.0]
+    repository = opened(now=lambda: now[0])
+    task, other = a_task("a"), a_task("b")
+    sent = {}
+    for one in (task, other):
+        repository.create(one)
+        epoch = repository.take(one.id)
+        sent[one.id] = pipeline.intended(pipeline.started(one.steps[1], 1001.0), INTENT)
+        begun = replace(pipeline.started(one.steps[0], 1001.0), checkpoint=CURSOR)
+        for step in (begun, sent[one.id], pipeline.failed(sent[one.id], FAILURE, 1002.0)):
+            repository.save_step(one.id, step, epoch)
+        repository.save_step(one.id, pipeline.stopped(begun, 1002.0), epoch)
+    with closing(sqlite3.connect(tmp_path / "tasks.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE steps SET intent = x'00' WHERE intent IS NOT NULL AND task_id = 'a'")
+    in_doubt = {step.key: step.intent for step in repository.in_doubt()}
+    assert in_doubt == {task.steps[1].key: None, other.steps[1].key: INTENT}
+    assert ids(repository.recent()) == ["b", "a"]
+    now[0] += SESSION_LIVES_S + 3601.0
+    repository.create(a_task("c"))
+    assert repository.get("b").steps[0].checkpoint is None, "its session is over"
+    with pytest.raises(MedusaError, match="cannot be decrypted"):
+        opened().get("a")
+
+
 # ------------------------------------------------------------ retention
 
 

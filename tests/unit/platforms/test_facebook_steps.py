@@ -397,6 +397,31 @@ def test_who_cannot_have_made_it_leaves_no_doubt(other: Intent) -> None:
     assert isinstance(whose(Shared(other), 7), Receipt)
 
 
+class Beside(Lent):
+    """A Call of an account with one other step that may be out."""
+
+    def __init__(self, rival: Step) -> None:
+        self._rival = rival
+
+    def rivals(self) -> tuple[Step, ...]:
+        return (self._rival,)
+
+
+def test_what_cannot_be_read_of_another_step_may_have_been_this_post() -> None:
+    """A visible step is listed as in doubt, and has no intent: its key is lost."""
+    unread = Step(StepSpec("post", "t:f:post", {}, visible=True), "facebook")
+    assert isinstance(whose(Beside(unread), 7, looks=0), LookAgain)
+    assert whose(Beside(unread), 7, resend=True) is Verdict.UNKNOWN
+    upload = Step(StepSpec("video", "t:y:video", {}), "youtube", committed=True)
+    assert isinstance(whose(Beside(upload), 7), Receipt)
+
+
+def test_what_another_platform_was_sent_is_no_post_of_this_one() -> None:
+    """Of a target that is not configured here nobody knows the platform, nor what its intents hold."""
+    other = Intent("k", {"message": "Hi"}, "f00", None, NOW, NOW + 60.0)
+    assert isinstance(whose(Shared(other), 7), Receipt)
+
+
 @pytest.mark.parametrize(
     ("params", "edge"),
     [

@@ -152,7 +152,9 @@ class FeedPost:
 def _may_be_of(rival: Step, post: Listed) -> bool:
     """Whether another step, whose outcome is not known either, may have made this post."""
     sent = rival.intent
-    if sent is None or Form(sent.fields["form"]).moves:
+    if sent is None:  # it cannot be read, or publishes by an upload
+        return rival.spec.visible
+    if sent.fields.get("form") not in (Form.FEED, Form.PHOTO):  # a video, or what another platform was sent
         return False
     return post.created_at <= sent.send_by + limits.CLOCK_SKEW_S and post.is_of(sent.fields["params"])
 

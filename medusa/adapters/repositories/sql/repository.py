@@ -109,7 +109,7 @@ class SqlRepository:
     ) -> tuple[Task, ...]:
         with self._store.reading() as connection:
             rows = page(connection, limit, before, status=status, target=target, since=since)
-            return tuple(self._seen(connection, self._rows.task(connection, row)) for row in rows)
+            return tuple(self._seen(connection, self._rows.task(connection, row, to_carry=False)) for row in rows)
 
     def revisions(self, task_ids: Collection[str], newest: int = 0) -> dict[str, int]:
         with self._store.reading() as connection:

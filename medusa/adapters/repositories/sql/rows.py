@@ -24,6 +24,7 @@ TASK: Final = (
 _STEP: Final = "SELECT step_key, progress, checkpoint, intent, may_be_out, spec FROM steps"
 _STEPS: Final = f"{_STEP} WHERE task_id = ? ORDER BY place"
 _IN_DOUBT: Final = f"{_STEP} WHERE may_be_out = 1 AND (checkpoint IS NOT NULL OR intent IS NOT NULL)"
+_SECRETS: Final = f"{_STEP} WHERE task_id = ? AND may_be_out = 0 AND (checkpoint IS NOT NULL OR intent IS NOT NULL)"
 _FIXED: Final = ("task_id", "place", "step_key", "required", "spec")
 _CHANGING: Final = ("state", "may_be_out", "published", "progress", "checkpoint", "intent")
 _SECRETIVE: Final = (
@@ -37,13 +38,16 @@ class StepRows:
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
 
-    def task(self, connection: Connection, row: Row) -> Task:
-        """The task of a row of the query TASK."""
+    def task(self, connection: Connection, row: Row, *, to_carry: bool = True) -> Task:
+        """The task of a row of the query TASK. Raises MedusaError if one of its steps may be out and cannot be read.
+
+        Not to be carried, but shown, it merely lacks what was sent.
+        """
         task_id, created_at, revision, cancel_asked, paused, updated_at, request = row
         return Task(
             task_id,
             _request(request),
-            tuple(self.steps(connection, task_id)),
+            tuple(self._step(row, needed=to_carry) for row in connection.rows(_STEPS, task_id)),
             created_at,
             revision=revision,
             cancel_asked=bool(cancel_asked),
@@ -58,18 +62,16 @@ class StepRows:
             raise TaskNotFound(task_id)
         return self.task(connection, row)
 
-    def steps(self, connection: Connection, task_id: str) -> Iterator[Step]:
-        """The task's steps in order. Raises MedusaError if one may be out and what was sent cannot be read."""
-        return map(self._step, connection.rows(_STEPS, task_id))
-
     def in_doubt(self, connection: Connection) -> Iterator[Step]:
-        """The steps of all tasks that may be out. Raises MedusaError as `steps` does."""
-        return map(self._step, connection.rows(_IN_DOUBT))
+        """The steps of all tasks that may be out. What was sent is missing in one that cannot be read."""
+        return (self._step(row, needed=False) for row in connection.rows(_IN_DOUBT))
 
-    def _step(self, row: Row) -> Step:
+    def _step(self, row: Row, *, needed: bool) -> Step:
+        """Raises MedusaError if it is `needed`, may be out, and what was sent cannot be read."""
         key, progress, checkpoint, intent, may_be_out, spec = row
-        at = self._opened(Checkpoint, checkpoint, f"{key} checkpoint", bool(may_be_out))
-        sent = self._opened(Intent, intent, f"{key} intent", bool(may_be_out))
+        needed = needed and bool(may_be_out)
+        at = self._opened(Checkpoint, checkpoint, f"{key} checkpoint", needed)
+        sent = self._opened(Intent, intent, f"{key} intent", needed)
         return progress_from_json(progress, _spec(spec), at, sent)
 
     def secretive(self, connection: Connection, task_ids: Collection[str]) -> list[str]:
@@ -77,8 +79,8 @@ class StepRows:
         return [row[0] for row in rows_of(connection, _SECRETIVE, task_ids)]
 
     def secrets(self, connection: Connection, task_id: str) -> list[Step]:
-        """The task's steps that keep what gives access."""
-        return [step for step in self.steps(connection, task_id) if step.checkpoint or step.intent]
+        """The task's steps that keep what gives access, without those that may be out: they go on keeping it."""
+        return [self._step(row, needed=False) for row in connection.rows(_SECRETS, task_id)]
 
     def insert(self, connection: Connection, task: Task) -> None:
         """All steps of the task."""
