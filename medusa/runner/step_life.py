@@ -14,7 +14,15 @@ from functools import partial
 from typing import TypeVar
 
 from medusa.domain import pipeline
-from medusa.domain.failures import Failure, FailureKind, PlatformError, Stopped, StorageFailed, TaskLost
+from medusa.domain.failures import (
+    Failure,
+    FailureKind,
+    MediaError,
+    PlatformError,
+    Stopped,
+    StorageFailed,
+    TaskLost,
+)
 from medusa.domain.policy import Patience, Trouble
 from medusa.domain.ports import Call, Pending
 from medusa.domain.task import Step
@@ -25,6 +33,7 @@ from medusa.runner.lent import Lent
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.progress import Progress
 from medusa.runner.step_waits import StepWaits
+from medusa.runner.told import bug
 from medusa.runner.workers import Workers
 
 T = TypeVar("T")
@@ -111,6 +120,7 @@ class StepLife(StepWaits):
         """One call of the adapter in a turn that one has.
 
         With `send_by` it is a visible one, which is not cut; its request does not begin after that time (epoch s).
+        A bug in the adapter is a failure like others: what the call has done until then has to be found out.
         """
         preemptible = send_by is None and not self.may_be_out
         call = RunnerCall(self.lent, media, preemptible=preemptible, send_by=send_by)
@@ -127,6 +137,10 @@ class StepLife(StepWaits):
                 slow = Failure(FailureKind.TRANSIENT, "the platform did not answer in time", "timeout")
                 raise PlatformError(slow) from None
             raise
+        except (PlatformError, MediaError, StorageFailed, TaskLost):
+            raise
+        except Exception as error:
+            raise PlatformError(bug(self.step, self.task_id, error)) from error
         finally:
             self._call = None
             call.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -25,10 +24,9 @@ from medusa.runner.carried import CarriedTask
 from medusa.runner.ports import RunnerPorts
 from medusa.runner.publication import publish, unknown
 from medusa.runner.step_life import StepLife
+from medusa.runner.told import bug
 from medusa.runner.upload import clear_away, upload
 from medusa.runner.workers import Workers
-
-_log = logging.getLogger("medusa.runner")
 
 
 class StepRun:
@@ -70,9 +68,7 @@ class StepRun:
             if isinstance(error, MediaChanged):
                 await clear_away(life)
         except Exception as error:
-            _log.exception("step %s of task %s met a bug", life.step.name, self._carried.id)
-            said = f"Medusa met a bug in itself ({type(error).__name__}); its log has more"
-            await self._end(Failure(FailureKind.BUG, said))
+            await self._end(bug(life.step, life.task_id, error))
         else:
             life.change_soon(pipeline.succeeded(life.step, receipt, life.now()))
         return life.step
@@ -98,7 +94,7 @@ class StepRun:
             await life.change(pipeline.rewound(life.step))
             return
         sure = failure.no_effect or failure.kind in (FailureKind.REJECTED, FailureKind.OUTCOME_UNKNOWN)
-        if life.step.committed and not sure:
+        if life.may_be_out and not sure:
             failure = unknown(life, failure)
         await life.change(pipeline.failed(life.step, failure, life.now()))
 

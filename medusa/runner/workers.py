@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from medusa.domain.failures import Stopped
 from medusa.runner.bell import Bell, bell_of
 from medusa.runner.turns import Turn, Turns
 
@@ -60,7 +61,10 @@ class Workers:
         return slots if len(self._limits) < 2 else max(1, slots * 3 // 4)
 
     async def run(self, work: Callable[[], T], *, bulk: bool = False) -> T:
-        """The result of `work`, done in a thread; what it raises is raised here. Not ended by cancelling."""
+        """The result of `work`, done in a thread; what it raises is raised here. Not ended by cancelling.
+
+        What would end the loop, or the caller without a word, comes as a RuntimeError with its cause.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         (self._bulk if bulk else self._calls).put(_Asked(work, done, copy_context(), bell_of(loop)))
@@ -94,15 +98,21 @@ class _Asked(Generic[T]):
         """Called in the thread."""
         try:
             result = self.context.run(self.work)
-        except StopIteration as error:  # no future takes it, since a generator would end by it
-            told = RuntimeError("work in a thread raised StopIteration")
-            told.__cause__ = error
-            self.bell.call(partial(self._settle, self.done.set_exception, told))
         except BaseException as error:
-            self.bell.call(partial(self._settle, self.done.set_exception, error))
+            self.bell.call(partial(self._settle, self.done.set_exception, _raisable(error)))
         else:
             self.bell.call(partial(self._settle, self.done.set_result, result))
 
     def _settle(self, settle: Callable[[Any], None], outcome: object) -> None:
         if not self.done.done():  # who waited may have been cancelled
             settle(outcome)
+
+
+def _raisable(error: BaseException) -> BaseException:
+    """What a loop can be given: a library's SystemExit would end it, a CancelledError the wait of who asked."""
+    harmless = isinstance(error, Exception) and not isinstance(error, StopIteration)  # which ends a generator
+    if harmless or isinstance(error, Stopped):
+        return error
+    raisable = RuntimeError(f"{type(error).__name__} was raised in a thread")
+    raisable.__cause__ = error
+    return raisable

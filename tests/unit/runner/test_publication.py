@@ -16,7 +16,7 @@ from medusa.adapters.platforms.fake.rules import FakeAccount
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, PlatformError, StorageFailed
 from medusa.domain.policy import RetryPolicy
-from medusa.domain.task import Step, StepState, Task, TaskStatus
+from medusa.domain.task import Step, StepState, Task, TaskStatus, status_reply
 from medusa.domain.values import Intent, LookAgain, Receipt, StepSpec, Verdict
 from medusa.runner.runner import TaskRunner
 from tests.unit.runner.bench import Bench, step
@@ -309,6 +309,21 @@ def test_whatever_the_error_was_a_post_that_is_out_is_found(bench: Bench, kind: 
     bench.platform.fail("post.create", Failure(kind, "an error"), after=True)
     assert post(bench).status is TaskStatus.COMPLETED
     assert len(bench.platform.posts) == 1
+
+
+@pytest.mark.parametrize("bug", [KeyError("id"), SystemExit("a library gave up")])
+def test_a_bug_after_a_post_went_out_is_no_end_of_looking_for_it(bench: Bench, bug: BaseException) -> None:
+    bench.platform.fail("post.create", bug, after=True)
+    assert post(bench).status is TaskStatus.COMPLETED
+    assert len(bench.platform.posts) == 1
+
+
+def test_after_a_bug_what_cannot_be_looked_for_is_unknown(bench_of: BenchOf) -> None:
+    bench = bench_of(account=FakeAccount(finds="nothing"))
+    bench.platform.fail("post.create", KeyError("id"), after=True)
+    task = post(bench)
+    assert ended(task) is FailureKind.OUTCOME_UNKNOWN
+    assert "a bug in itself (KeyError)" in str(status_reply(task)["error"])
 
 
 # ---------------------------------------------------------------- after a restart

@@ -93,13 +93,13 @@ class Platform:
         if send.effect and not (self.tells == "key" and self._known(intent, call.now())):
             self.posts.append(replace(intent, sent_at=call.now()))
         if send.failure:
-            raise PlatformError(self._dated(send.failure))
+            raise self._raised(send.failure)
         return Receipt("post")
 
     def find(self, call: Call, intent: Intent, looks: int) -> Receipt | LookAgain | Verdict:
         found = next(self.finds, Found(None, lag=False))
         if found.failure:
-            raise PlatformError(self._dated(found.failure))
+            raise self._raised(found.failure)
         if self.tells == "nothing":
             return Verdict.UNKNOWN
         if self.tells == "key":
@@ -111,8 +111,12 @@ class Platform:
     def _known(self, intent: Intent, now: float) -> bool:
         return any(one.handle == intent.handle and now < one.sent_at + KEY_LIVES_S for one in self.posts)
 
-    def _dated(self, failure: Failure) -> Failure:
-        return failure if failure.not_before is None else replace(failure, not_before=self.begin + failure.not_before)
+    def _raised(self, failure: Failure) -> Exception:
+        if failure.kind is FailureKind.BUG and not failure.no_effect:
+            return KeyError("what an adapter did not expect")
+        if failure.not_before is not None:
+            failure = replace(failure, not_before=self.begin + failure.not_before)
+        return PlatformError(failure)
 
 
 @pytest.fixture(scope="module")

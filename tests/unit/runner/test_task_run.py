@@ -213,6 +213,15 @@ def test_clearing_away_is_not_cut_by_the_end_of_another_step(bench_of: BenchOf) 
     assert bench.platform.exchanges.count("session.drop") == 2
 
 
+def test_a_bug_in_clearing_away_keeps_no_task_from_its_end(bench_of: BenchOf) -> None:
+    bench = bench_of(keys=("one", "two"))
+    held = bench.platform.hold("session.bytes", skip=1)
+    bench.platform.fail("session.drop", KeyError("session"))
+    done = bench.run(_while_held(bench, bench.task(VIDEO, POST), held))
+    assert done.ended
+    assert step(done, "post", "two").state is StepState.SKIPPED
+
+
 def test_clearing_away_does_not_wait_for_a_rate_limit(bench: Bench) -> None:
     held = bench.platform.hold("session.bytes", skip=1)
     task = bench.task(VIDEO)

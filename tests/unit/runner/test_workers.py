@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from asyncio import CancelledError
 from collections.abc import Iterator
 
 import pytest
@@ -41,10 +42,20 @@ def test_what_is_raised_comes_back(workers: Workers, error: BaseException) -> No
     assert asyncio.run(workers.run(lambda: "the thread goes on")) == "the thread goes on"
 
 
-def test_what_no_future_takes_comes_back_all_the_same(workers: Workers) -> None:
-    nothing: list[int] = []
-    with pytest.raises(RuntimeError, match="StopIteration"):
-        asyncio.run(asyncio.wait_for(workers.run(lambda: next(iter(nothing))), PATIENCE_S))
+@pytest.mark.parametrize(
+    "error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), StopIteration(), CancelledError()]
+)
+def test_what_would_end_the_loop_or_its_callers_comes_back_as_an_error(workers: Workers, error: BaseException) -> None:
+    def fails() -> None:
+        raise error
+
+    async def both() -> str:
+        with pytest.raises(RuntimeError) as raised:
+            await asyncio.wait_for(workers.run(fails), PATIENCE_S)
+        assert raised.value.__cause__ is error
+        return await workers.run(lambda: "the loop goes on")
+
+    assert asyncio.run(both()) == "the loop goes on"
 
 
 def test_uploads_starve_no_call(workers: Workers) -> None:
