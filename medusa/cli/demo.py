@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from medusa.cli.ending import COMPLETED, FAILED, say
+from medusa.cli.ending import COMPLETED, FAILED, INTERRUPTED, say
 from medusa.cli.publish import follow, tell
 from medusa.cli.sandbox import running, until_interrupted
 from medusa.cli.views import view
@@ -46,7 +46,7 @@ def demo(*, stay: bool) -> int:
             task = _publish(room, config)
             if task.status is not TaskStatus.COMPLETED:
                 tell(task, lasting=False)
-                return FAILED
+                return INTERRUPTED if task.cancel_asked else FAILED
             print(json.dumps(status_reply(task), indent=2), flush=True)
             _look(f"{sandbox.url}/", stay)
     return COMPLETED

@@ -69,8 +69,11 @@ class Sandbox:
         try:
             ready.result()
         except BaseException:
-            self._thread.join()
-            self._thread = None
+            if ready.exception() is None:  # it is our wait that was ended, by Ctrl-C: it serves, and would for ever
+                self.close()
+            else:
+                self._thread.join()
+                self._thread = None
             raise
         return self
 

@@ -334,6 +334,18 @@ def test_the_demo_ends_by_itself() -> None:
     assert "medusa demo --stay" in done.stderr
 
 
+def test_ctrl_c_ends_the_demo() -> None:
+    with subprocess.Popen([*MEDUSA, "demo"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("Uploading to "):
+                break
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=WITHIN_S)
+    assert (process.returncode, out) == (130, "")
+    assert "Interrupted." in told
+
+
 def test_a_sandbox_to_rehearse_with(tmp_path: Path) -> None:
     file = tmp_path / "medusa_config.json"
     faults = tmp_path / "faults.json"

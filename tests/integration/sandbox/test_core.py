@@ -8,7 +8,8 @@ import json
 import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa.sandbox import Sandbox
+from medusa.sandbox import Sandbox, server
 from medusa.sandbox.clock import Clock
 from medusa.sandbox.multipart import MalformedBody, MultipartReader
 from medusa.sandbox.sink import GRANULE, Sink
@@ -34,6 +35,25 @@ def test_the_clock_runs_and_moves_forward_only() -> None:
     for wrong in (-1, float("nan")):
         with pytest.raises(ValueError, match="forward"):
             clock.move(wrong)
+
+
+def test_ctrl_c_ends_a_sandbox_that_is_about_to_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Future[None]):
+        """Ctrl-C comes while the caller waits for it."""
+
+        def result(self, timeout: float | None = None) -> None:
+            raise KeyboardInterrupt
+
+    def start() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            Sandbox().start()
+
+    monkeypatch.setattr(server, "Future", Interrupted)
+    starting = threading.Thread(target=start, daemon=True)
+    starting.start()
+    starting.join(20.0)
+    assert not starting.is_alive()
+    assert "medusa-sandbox" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.parametrize("stored", [False, True])
