@@ -10,8 +10,8 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from medusa.cli.ending import COMPLETED, FAILED, INTERRUPTED, say
-from medusa.cli.publish import follow, tell
+from medusa.cli.ending import say
+from medusa.cli.publish import exit_status, follow, tell
 from medusa.cli.sandbox import running, until_interrupted
 from medusa.cli.views import view
 from medusa.core import MedusaCore
@@ -44,12 +44,12 @@ def demo(*, stay: bool) -> int:
             _slow_down(sandbox)
             say(f"A sandbox of YouTube, Vimeo and Facebook runs at {sandbox.url}")
             task = _publish(room, config)
-            if task.status is not TaskStatus.COMPLETED:
+            if task.status is TaskStatus.COMPLETED:
+                print(json.dumps(status_reply(task), indent=2), flush=True)
+                _look(f"{sandbox.url}/", stay)
+            else:
                 tell(task, lasting=False)
-                return INTERRUPTED if task.cancel_asked else FAILED
-            print(json.dumps(status_reply(task), indent=2), flush=True)
-            _look(f"{sandbox.url}/", stay)
-    return COMPLETED
+    return exit_status(task)
 
 
 def _publish(room: Path, config: Path) -> Task:

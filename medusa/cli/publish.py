@@ -71,6 +71,11 @@ def to_its_end(core: Medusa, task_id: str, *, as_json: bool, quiet: bool, lastin
         print(json.dumps({"id": task.id, **status_reply(task)}, indent=2))
     else:
         tell(task, lasting=lasting)
+    return exit_status(task)
+
+
+def exit_status(task: Task) -> int:
+    """Of a command that has followed the task to its end."""
     if task.status is TaskStatus.COMPLETED:
         return COMPLETED
     return INTERRUPTED if task.cancel_asked else FAILED
