@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,12 @@ from medusa.cli.ending import guarded
 
 FILE: Final = click.Path(path_type=Path)
 SETTINGS: Final = {"show_default": True, "max_content_width": 120}
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def _file(name: str, envvar: str, help_: str) -> Decorator:
+    """An option that names a file, which the environment may name as well."""
+    return click.option(name, type=FILE, metavar="FILE", envvar=envvar, show_envvar=True, help=help_)
 
 
 def _version(context: click.Context, _option: click.Parameter, asked: bool) -> None:
@@ -32,38 +39,10 @@ def _version(context: click.Context, _option: click.Parameter, asked: bool) -> N
     show_envvar=True,
     help="Ask medusad there, unix:/PATH or HOST:PORT, instead of working here.",
 )
-@click.option(
-    "--token-file",
-    type=FILE,
-    metavar="FILE",
-    envvar="MEDUSA_TOKEN_FILE",
-    show_envvar=True,
-    help="Its token; or in MEDUSA_TOKEN.",
-)
-@click.option(
-    "--tls-ca",
-    type=FILE,
-    metavar="FILE",
-    envvar="MEDUSA_TLS_CA",
-    show_envvar=True,
-    help="Who signed its certificate, PEM.",
-)
-@click.option(
-    "--tls-cert",
-    type=FILE,
-    metavar="FILE",
-    envvar="MEDUSA_TLS_CERT",
-    show_envvar=True,
-    help="Your own certificate, PEM.",
-)
-@click.option(
-    "--tls-key",
-    type=FILE,
-    metavar="FILE",
-    envvar="MEDUSA_TLS_KEY",
-    show_envvar=True,
-    help="The key of your certificate, PEM.",
-)
+@_file("--token-file", "MEDUSA_TOKEN_FILE", "Its token; or in MEDUSA_TOKEN.")
+@_file("--tls-ca", "MEDUSA_TLS_CA", "Who signed its certificate, PEM.")
+@_file("--tls-cert", "MEDUSA_TLS_CERT", "Your own certificate, PEM.")
+@_file("--tls-key", "MEDUSA_TLS_KEY", "The key of your certificate, PEM.")
 @click.pass_context
 def app(
     context: click.Context,
@@ -107,14 +86,7 @@ _sets = click.option(
     help='One value: youtube.title=Hello. Text, unless it is true, false, null, [...], {...} or "...": then JSON. '
     "With := always JSON.",
 )
-_config = click.option(
-    "--config",
-    type=FILE,
-    metavar="FILE",
-    envvar="MEDUSA_CONFIG",
-    show_envvar=True,
-    help="The configuration [medusa_config.json].",
-)
+_config = _file("--config", "MEDUSA_CONFIG", "The configuration [medusa_config.json].")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors as well.")
 _quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 _task = click.argument("task", metavar="TASK")
