@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 
 def main() -> None:
     """The entry point of `medusa`."""
     from medusa.cli.app import app
+    from medusa.cli.ending import carried_out
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor's stop is as clean as Ctrl-C
-    app(prog_name="medusa")
+    sys.exit(carried_out(app, sys.argv[1:]))

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Final, ParamSpec
 
@@ -51,6 +51,20 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
     return run
 
 
+def carried_out(app: click.Command, words: Sequence[str]) -> int:
+    """The exit status of the command that was typed. If it cannot be understood, that is told as its errors are."""
+    try:
+        status: int = app.main(words, prog_name="medusa", standalone_mode=False)
+    except click.UsageError as error:
+        if "--json" in words:
+            return _told(_misused(error), as_json=True)
+        error.show()
+        return BAD_INPUT
+    except click.Abort:  # Ctrl-C before the command began
+        return INTERRUPTED
+    return status
+
+
 def say(text: str) -> None:
     """A line for a person, on stderr: stdout is for results."""
     print(clean(text), file=sys.stderr, flush=True)
@@ -70,6 +84,13 @@ def _without_stdout() -> int:
 def listed(problems: Iterable[Problem]) -> list[Mapping[str, str]]:
     """Problems as JSON."""
     return [{"path": problem.path, "says": problem.says} for problem in problems]
+
+
+def _misused(error: click.UsageError) -> Exception:
+    from medusa.domain.failures import InvalidRequest
+    from medusa.domain.values import Problem
+
+    return InvalidRequest([Problem("", error.format_message())])
 
 
 def _told(error: Exception, *, as_json: bool) -> int:

@@ -324,6 +324,12 @@ def test_a_publication_loads_only_what_it_uses(config: Path) -> None:
     assert not loaded & {"typer", "psycopg", "opentelemetry.sdk"}
 
 
+def test_a_wrong_option_is_told_as_json_where_that_is_asked_for() -> None:
+    done = medusa("list", "--nope", "--json")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert json.loads(done.stdout)["status"] == "invalid"
+
+
 def test_the_demo_ends_by_itself() -> None:
     done = medusa("demo", "--stay", stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from medusa.cli import ending, inputs
+from medusa.cli.app import app
 from medusa.cli.progress import Line, Stillness, amount, change, clock, lines, size, standing
 from medusa.cli.sandbox import unstartable
 from medusa.cli.views import Bars, Lines
@@ -165,6 +166,41 @@ def test_a_status_is_passed_on() -> None:
 def test_errors_become_words(capsys: pytest.CaptureFixture[str], raised: BaseException, status: int, said: str) -> None:
     assert ended(raised) == status
     assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("list --nope", "No such option '--nope'"),
+        ("list --limit 0", "Invalid value for '--limit'"),
+        ("list --limit", "Option '--limit' requires"),
+        ("publish", "Missing option '--to'"),
+        ("show", "Missing argument 'TASK'"),
+        ("lisst", "No such command 'lisst'"),
+    ],
+)
+def test_a_wrong_command_is_told_in_words_and_as_json(
+    capsys: pytest.CaptureFixture[str], words: str, says: str
+) -> None:
+    command, *more = words.split()
+    assert ending.carried_out(app, [command, *more]) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.splitlines()[-1].startswith(f"Error: {says}")
+    assert ending.carried_out(app, [command, "--json", *more]) == 2
+    out, said = capsys.readouterr()
+    assert said == ""
+    (problem,) = json.loads(out)["problems"]
+    assert json.loads(out) == {"status": "invalid", "problems": [problem]}
+    assert problem["says"].startswith(says)
+
+
+def test_ctrl_c_before_a_command_began_is_no_failure() -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    command = click.Command("list", params=[click.Option(["--limit"], callback=interrupted)])
+    assert ending.carried_out(command, []) == 130
 
 
 def test_a_bug_is_one_line_without_what_it_says(
