@@ -146,6 +146,7 @@ def _sent(publisher: PublisherPort, intent: Intent, call: Call) -> Receipt | Loo
 async def _find(life: StepLife, publisher: PublisherPort, intent: Intent, cause: Failure | None) -> Receipt | Verdict:
     """Whether it got through. Raises OUTCOME_UNKNOWN when that can't be told."""
     looks = 0
+    sure_at = min(intent.send_by, life.now() + life.ports.send_within_s)  # nobody has longer, by whatever clock
     while True:
         try:
             found = await life.read(partial(publisher.find, intent=intent, looks=looks))
@@ -155,8 +156,8 @@ async def _find(life: StepLife, publisher: PublisherPort, intent: Intent, cause:
         looks += 1
         if found is Verdict.NOT_SHOWN and intent.only_sought:
             found = Verdict.UNKNOWN
-        if found in (Verdict.ABSENT, Verdict.NOT_SHOWN) and life.now() < intent.send_by:
-            found = LookAgain(intent.send_by - life.now(), "making sure that nothing was published")
+        if found in (Verdict.ABSENT, Verdict.NOT_SHOWN) and life.now() < sure_at:
+            found = LookAgain(sure_at - life.now(), "making sure that nothing was published")
         if isinstance(found, LookAgain):
             if life.stopping:
                 raise PlatformError(unknown(life, cause))

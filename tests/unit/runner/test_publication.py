@@ -394,6 +394,17 @@ def test_a_restart_sends_what_is_not_there_once_the_old_worker_cannot(bench: Ben
     assert len(bench.platform.posts) == 1
 
 
+def test_a_clock_that_was_ahead_holds_up_no_post(bench: Bench) -> None:
+    """By the clock of today the old worker might send for another year; no worker ever has longer than this."""
+    year = 365 * 86_400.0
+    task = interrupted(bench, sent_at=bench.now() + year, send_by=bench.now() + year + 30.0)
+    script = scripted(bench, THERE, finds=(Verdict.ABSENT, Verdict.ABSENT))
+    begun = bench.now()
+    assert bench.run(bench.carry(task)).status is TaskStatus.COMPLETED
+    assert [at - begun for at, _ in script.looks] == pytest.approx([0.0, 30.0], abs=1e-3)
+    assert len(script.sent) == 1
+
+
 def test_a_restart_that_cannot_tell_does_not_send(bench_of: BenchOf) -> None:
     bench = bench_of(account=FakeAccount(finds="nothing"))
     task = interrupted(bench)
