@@ -20,7 +20,7 @@ from medusa.domain.failures import FailureKind
 from medusa.domain.ports import Call
 from medusa.domain.values import Media
 from medusa.sandbox import Sandbox
-from tests.integration.rehearsal import QUICK, SAMPLE, WITHIN_S, Reply, operations, start
+from tests.integration.rehearsal import QUICK, SAMPLE, WITHIN_S, MakeMedusa, Reply, operations, start
 
 OpenCore = Callable[..., MedusaCore]
 """Takes more settings of the block "facebook"."""
@@ -72,22 +72,10 @@ NOT_DONE: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def open_core(sandbox: Sandbox, tmp_path: Path, no_pauses: None) -> Iterator[OpenCore]:
+def open_core(make_medusa: MakeMedusa, tmp_path: Path) -> OpenCore:
     """A core on the sandbox and on one file of tasks."""
-    config: dict[str, Any] = {
-        **sandbox.config(tmp_path),
-        "medusa": {"retry": QUICK, "engine": {"path": str(tmp_path / "tasks.db")}},
-    }
-    cores: list[MedusaCore] = []
-
-    def opened(**facebook: object) -> MedusaCore:
-        cores.append(MedusaCore(config={**config, "facebook": {**config["facebook"], **facebook}}))
-        return cores[-1]
-
-    yield opened
-    sandbox.clear_faults()
-    for core in cores:
-        core.close(0.0)
+    engine = {"path": str(tmp_path / "tasks.db")}
+    return lambda **facebook: make_medusa(medusa={"retry": QUICK, "engine": engine}, facebook=facebook)
 
 
 class MovedClock:
