@@ -30,8 +30,17 @@ class MediaProbe:
         return found(media, self._roots)
 
     def open(self, media: Media) -> FileIO:
-        """Its file at the first byte. Raises MediaError."""
-        return opened(media)
+        """Its file at the first byte, if it is the one that was looked at. Raises MediaError."""
+        file = opened(media)
+        try:
+            changed = difference(media.etag, _etag(file, media.name))
+            if changed:
+                raise MediaChanged(f"{media.name} has changed since this task began: {changed}")
+        except MediaError:
+            file.close()
+            raise
+        file.seek(0)
+        return file
 
     def look(self, media: Media) -> Media:
         """The media with size, etag and what its content shows. Raises MediaError."""

@@ -207,15 +207,14 @@ class ProbePort(Protocol):
         ...
 
     def open(self, media: Media) -> FileIO:
-        """Its file, open at its first byte: a regular one, beneath `media.beneath`. Raises MediaError."""
+        """Its file, open at its first byte: a regular one, beneath `media.beneath`.
+
+        Raises MediaError; MediaChanged when it is not the file of `media.etag` any more.
+        """
         ...
 
     def look(self, media: Media) -> Media:
         """The media with size, etag and what its content shows. Raises MediaError."""
-        ...
-
-    def etag(self, media: Media) -> str:
-        """The file's etag now, to be compared with `media.etag`. Raises MediaError when the file is gone."""
         ...
 
 

@@ -32,7 +32,7 @@ class Lent:
         return self._ports.throttle.take(self._target, want, stopped)
 
     def open(self, media: Media) -> FileIO:
-        """The media's file. Raises MediaError."""
+        """The media's file, if it has not changed. Raises MediaError."""
         return self._ports.probe.open(media)
 
     def budget(self, scope: str, left: float, resets_at: float) -> None:

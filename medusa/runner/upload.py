@@ -7,11 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from medusa.domain import pipeline
-from medusa.domain.etag import difference
-from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformError
+from medusa.domain.failures import Failure, FailureKind, PlatformError
 from medusa.domain.ports import UploaderPort
 from medusa.domain.task import Task
-from medusa.domain.values import Checkpoint, Media, Receipt, StepSpec
+from medusa.domain.values import Checkpoint, Receipt, StepSpec
 from medusa.runner.call import RunnerCall
 from medusa.runner.publication import unknown
 from medusa.runner.step_life import StepLife
@@ -81,18 +80,10 @@ def _may_have_finished(life: StepLife, at: Checkpoint | None, failure: Failure) 
 
 async def _advance(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
     await life.pause(life.now() + at.wait_s, at.note)
-    if at.want is not None and spec.media is not None:
-        await _check_unchanged(life, spec.media)
     begun = pipeline.trying(life.step)
     silent = at.want is None
     await life.change(pipeline.committed(begun) if at.commits and silent else begun, announce=not silent)
     return await life.once(partial(uploader.advance, spec=spec, at=at), media=None if silent else spec.media)
-
-
-async def _check_unchanged(life: StepLife, media: Media) -> None:
-    changed = difference(media.etag, await life.work(partial(life.ports.probe.etag, media)))
-    if changed:
-        raise MediaChanged(f"{media.name} has changed since this task began: {changed}")
 
 
 async def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:

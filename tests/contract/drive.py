@@ -251,11 +251,10 @@ class _Visible(_Stepping):
                 raise
 
     def _send(self, verdict: Verdict) -> Receipt | LookAgain:
-        final = self._reason and self._reason.kind not in PASSES
-        if verdict is Verdict.UNKNOWN or (verdict is Verdict.NOT_SHOWN and final):
+        if verdict is Verdict.UNKNOWN:
             said = self._reason.said if self._reason else "the process died while it was sending"
             raise Over(Failure(FailureKind.OUTCOME_UNKNOWN, said))
-        if self._reason and final:
+        if self._reason and self._reason.kind not in PASSES:
             raise Over(self._reason)
         intent = self._intent(verdict)
         self.save(pipeline.intended(self.step, intent))
@@ -265,7 +264,7 @@ class _Visible(_Stepping):
 
     def _intent(self, verdict: Verdict) -> Intent:
         now = self.life.rig.clock.now()
-        if verdict is not Verdict.ABSENT and self.step.intent:
+        if verdict is Verdict.REPEATABLE and self.step.intent:
             return replace(self.step.intent, send_by=now + 60.0)
         intent: Intent = self.life.adapter.intend(self.step.spec, self.life.made(), now)
         return intent

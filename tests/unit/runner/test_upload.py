@@ -297,14 +297,17 @@ def test_a_bug_in_an_adapter_is_a_failure_and_no_exception(bench: Bench) -> None
 def test_another_file_in_its_place_is_not_sent(bench: Bench) -> None:
     platform = bench.platform
     bench.platform.fail("session.bytes", BUSY, skip=1)
-    checked = bench.ports.probe.etag
-    looks: list[int] = []
+    really_open = bench.ports.probe.open
+    opens: list[int] = []
 
-    def replaced(media):  # type: ignore[no-untyped-def]  # the very signature of ProbePort.etag
-        looks.append(1)
-        return checked(media) if len(looks) < 4 else "7:1:another"
+    def replaced(media):  # type: ignore[no-untyped-def]  # the very signature of ProbePort.open
+        opens.append(1)
+        if len(opens) == 4:
+            bench.film.unlink()
+            bench.film.write_bytes(b"another")
+        return really_open(media)
 
-    bench.ports.probe.etag = replaced  # type: ignore[method-assign]  # the test stands in between
+    bench.ports.probe.open = replaced  # type: ignore[method-assign]  # the test stands in between
     failure = step(bench.publish(VIDEO), "video").failure
     assert failure is not None
     assert (failure.kind, failure.code) == (FailureKind.REJECTED, "media")
