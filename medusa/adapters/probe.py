@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
+from typing import Final
 
 from medusa.adapters.files import found, opened
 from medusa.domain.etag import difference, etag
@@ -16,6 +18,20 @@ from medusa.domain.values import Media, MediaKind
 
 _SAMPLE = 64 * 1024
 """Bytes of head and of tail that go into an etag."""
+_ASKED: Final = {
+    "General": ("IsTruncated", "InternetMediaType", "Duration"),
+    "Video": ("Width", "Height", "Rotation", "Duration"),
+    "Image": ("Width", "Height", "Rotation"),
+    "Audio": (),
+}
+"""What is wanted of the file, and of its tracks of each kind, by MediaInfo's names."""
+_QUESTION: Final = "\n".join(
+    f"{kind};{'|'.join((kind, *(f'%{name}%' for name in names)))}\\n" for kind, names in _ASKED.items()
+)
+"""The same as MediaInfo wants it: it answers with a line for each track."""
+
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""MediaInfo's threads wait for one another nearly all the time: two looks at once take as long, and twice the CPU."""
 
 
 class MediaProbe:
@@ -79,11 +95,9 @@ def _etag(file: FileIO, name: str) -> str:
 
 def _shown(media: Media, file: FileIO) -> Media:
     """What MediaInfo finds. A file that is cut short parses without error: its tracks, or a flag, tell."""
-    from pymediainfo import MediaInfo
-
-    tracks = {track.track_type: track.to_data() for track in reversed(MediaInfo.parse(file).tracks)}
+    tracks = _tracks(file)
     video, image, general = tracks.get("Video"), tracks.get("Image"), tracks.get("General", {})
-    if general.get("istruncated") == "Yes":
+    if general.get("IsTruncated") == "Yes":
         raise MediaError(f"{media.name} is cut short: its end is missing")
     if media.kind is MediaKind.VIDEO and video is None:
         held = "an image" if image else "sound only" if "Audio" in tracks else "nothing that plays"
@@ -94,21 +108,51 @@ def _shown(media: Media, file: FileIO) -> Media:
     kind = MediaKind.VIDEO if video else MediaKind.IMAGE if image else media.kind
     if found is None:
         return media
-    width, height = found.get("width"), found.get("height")
-    if found.get("rotation") in ("90.000", "270.000"):  # as it is shown: phones store upright videos lying
+    width, height = _pixels(found["Width"]), _pixels(found["Height"])
+    if found["Rotation"] in ("90.000", "270.000"):  # as it is shown: phones store upright videos lying
         width, height = height, width
     return replace(
         media,
         kind=kind,
-        mime=general.get("internet_media_type") or media.mime,
-        duration_s=_seconds(found.get("duration") or general.get("duration")),
+        mime=general.get("InternetMediaType") or media.mime,
+        duration_s=_seconds(found.get("Duration") or general.get("Duration")),
         width=width,
         height=height,
     )
 
 
-def _seconds(milliseconds: object) -> float | None:
-    try:
-        return float(str(milliseconds)) / 1000
-    except ValueError:
-        return None
+def _tracks(file: FileIO) -> dict[str, dict[str, str]]:
+    """What MediaInfo says of the file and of its first track of each kind; "" where it does not know.
+
+    It is asked in its own words, since its whole report takes as long as the look itself; and it reads heads and
+    indexes alone: what lies between would tell it of bit rates and the like.
+    """
+    from pymediainfo import MediaInfo
+
+    with _ONE_AT_A_TIME:
+        lines = MediaInfo.parse(_Yielding(file), output=_QUESTION, parse_speed=0).splitlines()
+    told = (line.split("|") for line in reversed(lines))
+    return {kind: dict(zip(_ASKED[kind], values, strict=True)) for kind, *values in told}
+
+
+class _Yielding:
+    """A file for MediaInfo. Others have their turn while it is read, which a network's drive may make long."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        _ONE_AT_A_TIME.release()
+        try:
+            return self._file.read(size)
+        finally:
+            _ONE_AT_A_TIME.acquire()
+
+
+def _pixels(count: str) -> int | None:
+    return int(count) if count else None
+
+
+def _seconds(milliseconds: str | None) -> float | None:
+    return float(milliseconds) / 1000 if milliseconds else None
