@@ -83,7 +83,7 @@ class StepLife(StepWaits):
             if not await turn.granted:
                 raise Stopped
             if waits and bulk:
-                await self.change(replace(self.step, note=""))
+                self.change_soon(replace(self.step, note=""))  # the thread is there, and need not idle for that
             self.raise_if_stopped()
             yield waits
         finally:
