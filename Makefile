@@ -17,7 +17,7 @@ demo: $(VENV)/.runtime  ## publish a real video to YouTube, Vimeo and Facebook, 
 test: $(VENV)/.dev  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-soak: $(VENV)/.dev  ## the long forms of the tests that strike real processes: 500 kills, true waits (15 minutes); SECONDS=3600 watches that long
+soak: $(VENV)/.dev  ## the long forms of the tests that strike real processes: 500 kills on the file, 100 on PostgreSQL, 10,000 tasks on one daemon, true waits (15 minutes); SECONDS=3600 watches that long
 	@MEDUSA_SOAK=1 MEDUSA_SECONDS=$(or $(SECONDS),0) $(BIN)/pytest -n 2 --dist loadfile -rA tests/e2e tests/integration/daemon/test_fuzz.py $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## lint, types, import rules, generated files

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import hashlib
 import json
 import threading
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from medusa.domain import bandwidth, pipeline, policy
 from medusa.domain.bandwidth import EVERY_TARGET
 from medusa.domain.failures import MISSING_CODE, ConfigError, InvalidRequest, MediaError, TaskConflict
+from medusa.domain.likeness import likeness
 from medusa.domain.policy import OnFailure, Patience
 from medusa.domain.quota import Quota, shortage
 from medusa.domain.reopening import resolved, retried
@@ -487,9 +487,8 @@ class MedusaCore:
         return asked
 
     def _unknown_target(self, key: object) -> str:
-        near = difflib.get_close_matches(str(key), list(self._targets.keys()), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        return f"unknown target {str(key)!r}{hint} (configured: {self._configured()})"
+        near = likeness(str(key), self._targets.keys())
+        return f"unknown target {str(key)!r}{near} (configured: {self._configured()})"
 
     def _configured(self) -> str:
         return ", ".join(self._targets.keys()) or "none"

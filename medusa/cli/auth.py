@@ -7,9 +7,9 @@ from pathlib import Path
 from medusa import config
 from medusa.adapters import registry
 from medusa.cli.ending import COMPLETED, clean, say
-from medusa.config.blocks import suggestion
 from medusa.config.settings import TargetSettings
 from medusa.domain.failures import InvalidRequest
+from medusa.domain.likeness import suggestion
 from medusa.domain.values import Problem
 
 

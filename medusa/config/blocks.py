@@ -12,7 +12,6 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path, PurePath
 from types import NoneType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from medusa.config.reading import under
+from medusa.domain.likeness import suggestion
 from medusa.domain.values import Problem
 
 T = TypeVar("T")
@@ -100,18 +100,6 @@ def _said(error: Mapping[str, Any]) -> str:
     if kind == "value_error":
         return str(error["ctx"]["error"])  # our own words, out of an account's __post_init__
     return _SAYS.get(kind, f"is not valid ({kind})")
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """'; did you mean page_id?' for the known name that is most like `name`, or what is known."""
-    names = sorted(known)
-    return likeness(name, names) or f"; known: {', '.join(names)}"
-
-
-def likeness(name: str, known: Iterable[str]) -> str:
-    """'; did you mean page_id?', or nothing when no known name is like `name`."""
-    close = get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 class _Shaper:

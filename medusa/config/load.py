@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from medusa.config.bandwidth import timetable
-from medusa.config.blocks import build, likeness, suggestion
+from medusa.config.blocks import build
 from medusa.config.reading import kind_of, read, under
 from medusa.config.settings import Own, Settings, TargetSettings
 from medusa.domain.bandwidth import Timetable
 from medusa.domain.failures import ConfigError
+from medusa.domain.likeness import likeness, suggestion
 from medusa.domain.platform import Platform
 from medusa.domain.policy import RetryPolicy
 from medusa.domain.request import Target

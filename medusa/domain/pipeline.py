@@ -296,7 +296,14 @@ def reopened(step: Step) -> Step:
 
 def rewound(step: Step) -> Step:
     """Back to its beginning, once: it is waiting again, and nothing of its first run counts."""
-    return Step(step.spec, step.target, attempt=step.attempt, reopened=True, started_at=step.started_at)
+    return Step(
+        step.spec,
+        step.target,
+        attempt=step.attempt,
+        first_sent_at=step.first_sent_at,
+        reopened=True,
+        started_at=step.started_at,
+    )
 
 
 def committed(step: Step) -> Step:
@@ -307,6 +314,11 @@ def committed(step: Step) -> Step:
 def intended(step: Step, intent: Intent) -> Step:
     """What is about to go public. Saved before it is sent."""
     return replace(step, intent=intent)
+
+
+def only_sought(step: Step) -> Step:
+    """What was sent is not sent again because it is not shown: it may be there."""
+    return replace(step, intent=step.intent and replace(step.intent, only_sought=True))
 
 
 def unsent(step: Step) -> Step:
@@ -332,6 +344,7 @@ def succeeded(step: Step, receipt: Receipt, now: float) -> Step:
 
 def failed(step: Step, failure: Failure, now: float) -> Step:
     """It is over, and did not succeed. Its checkpoint and intent stay."""
+    step = only_sought(step) if failure.kind is FailureKind.OUTCOME_UNKNOWN else step
     return replace(step, state=StepState.FAILED, failure=failure, rate=0, note="", wait_until=None, ended_at=now)
 
 

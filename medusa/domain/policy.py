@@ -13,6 +13,8 @@ from medusa.domain.values import Problem
 
 LINE_BROKE: Final = ("connection lost", "timeout")
 """Codes of failures of the line, and not of the platform."""
+LONGEST_TRY_S: Final = 600.0
+"""What passes beyond that between a try's time and its failure, the machine was off or asleep."""
 NEAR: Final = 0.05
 """So small a share of an allowance is kept untouched: calls wait before the platform has to refuse them."""
 
@@ -135,7 +137,9 @@ class Trouble:
     attempts: int = 0
     """Tries in a row that moved nothing."""
     held_since: float | None = None
-    """Epoch seconds since which it has had no connection, or was told to wait."""
+    """Epoch seconds since which it has had no connection, or was told to wait; later by the time nobody tried."""
+    next_at: float | None = None
+    """Epoch seconds at which it was to be tried again, while it is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +178,11 @@ def _after_reset(quota: QuotaWait, failure: Failure, trouble: Trouble, now: floa
 
 
 def _while_offline(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float) -> Again | None:
-    since = now if trouble.held_since is None else trouble.held_since
+    since, until = _held_since(trouble, now), now + policy.offline_s
     if now - since >= policy.give_up_after_s:
         return None
-    return Again(now + policy.offline_s, f"waits: no connection ({failure.said})", Trouble(trouble.attempts, since))
+    why = f"waits: no connection ({failure.said})"
+    return Again(until, why, Trouble(trouble.attempts, since, until))
 
 
 def _when_allowed(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float, jitter: float) -> Again | None:
@@ -189,8 +194,15 @@ def _when_allowed(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: 
 
 def _held(until: float, why: str, trouble: Trouble, now: float, at_most_s: float) -> Again | None:
     """The platform has named the time: no attempt in the sense of the policy."""
-    since = now if trouble.held_since is None else trouble.held_since
-    return Again(until, why, Trouble(trouble.attempts, since)) if until - since <= at_most_s else None
+    since = _held_since(trouble, now)
+    return Again(until, why, Trouble(trouble.attempts, since, until)) if until - since <= at_most_s else None
+
+
+def _held_since(trouble: Trouble, now: float) -> float:
+    if trouble.held_since is None:
+        return now
+    idle = now - LONGEST_TRY_S - (trouble.next_at or now)
+    return trouble.held_since + max(0.0, idle)
 
 
 def _after_backoff(policy: RetryPolicy, failure: Failure, trouble: Trouble, now: float, jitter: float) -> Again | None:

@@ -71,4 +71,5 @@ def _posted(step: Step, found: Receipt) -> Step:
 
 def _not_posted(step: Step) -> Step:
     """Nothing of it is out: an upload begins with a new session, a post with a new intent."""
-    return replace(_again(step), checkpoint=None, intent=None, committed=False, done=0)
+    first = step.first_sent_at or (step.intent.sent_at if step.intent else None)
+    return replace(_again(step), checkpoint=None, intent=None, committed=False, done=0, first_sent_at=first)

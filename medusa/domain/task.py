@@ -71,6 +71,9 @@ class Step:
     intent: Intent | None = None
     committed: bool = False
     """The last block of a checkpoint that `commits` was handed out: from here on it is only asked about."""
+    first_sent_at: float | None = None
+    """Epoch seconds at which it was first sent, if a person says that nothing came of it: should that be wrong, it is
+    found."""
     reopened: bool = False
     """Was opened anew after its session was lost; that happens once."""
     receipt: Receipt | None = None

@@ -170,9 +170,12 @@ class Intent:
     handle: str | None
     """An id or key by which the platform already knows the thing, if there is one."""
     sent_at: float
-    """Epoch seconds."""
+    """Epoch seconds at which it, or what it repeats, was sent first: what is looked for is not older."""
     send_by: float
     """Epoch seconds after which this intent must not be sent any more."""
+    only_sought: bool = False
+    """What the platform answered may mean that it is there, or the user was told that nobody knows: that no list shows
+    it is no reason any more to send it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,8 @@ class Verdict(Enum):
     """The same bytes cannot double now: they may be sent again."""
     UNKNOWN = 3
     """It can't be told: never sent again by itself."""
+    NOT_SHOWN = 4
+    """No list shows it, which is no proof; but the user wants the same bytes to be sent again then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Carries a visible step to its receipt: the intent is saved, it is sent once, the receipt is saved.
 
 Between send and receipt anything may have happened, whatever the error was, unless the failure says `no_effect`. Then
-it is looked for, and sent again only when it is surely not there or cannot double.
+it is looked for, and sent again only when it is surely not there or cannot double; or, if the user wants that, when it
+is not shown, unless the platform has answered in a way that may mean that it is there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from medusa.domain.values import Intent, LookAgain, Receipt, StepSpec, Verdict
 from medusa.runner.step_life import StepLife
 
 _log = logging.getLogger("medusa.runner")
+_ANSWERED = (FailureKind.REJECTED, FailureKind.BUG)
+"""Of these failures there was a reply to the send, and it may mean that the thing exists."""
 _NOT_SHOWN = Failure(FailureKind.TRANSIENT, "the platform accepted it, and it did not show up")
 
 
@@ -104,7 +107,8 @@ def _raise_if_expired(life: StepLife, spec: StepSpec, made: dict[str, Receipt]) 
 async def _intended(life: StepLife, publisher: PublisherPort, spec: StepSpec, made: dict[str, Receipt]) -> Intent:
     """The intent, saved: from here on anything may have happened. One that is there already is repeated as it is."""
     now = life.now()
-    intent = life.step.intent or replace(publisher.intend(spec, made, now), sent_at=now)
+    first = life.step.first_sent_at or now
+    intent = life.step.intent or replace(publisher.intend(spec, made, now), sent_at=first)
     intent = replace(intent, send_by=now + life.ports.send_within_s)
     await life.change(pipeline.intended(pipeline.trying(life.step), intent))
     return intent
@@ -129,6 +133,8 @@ async def _send(
             await life.change(pipeline.unsent(life.step))
         else:
             _log.info("step %s was sent and its reply was lost: looking for it", life.step.name)
+            if error.failure.kind in _ANSWERED and not error.failure.no_effect:
+                await life.change(pipeline.only_sought(life.step))
         return error.failure
 
 
@@ -140,6 +146,7 @@ def _sent(publisher: PublisherPort, intent: Intent, call: Call) -> Receipt | Loo
 async def _find(life: StepLife, publisher: PublisherPort, intent: Intent, cause: Failure | None) -> Receipt | Verdict:
     """Whether it got through. Raises OUTCOME_UNKNOWN when that can't be told."""
     looks = 0
+    sure_at = min(intent.send_by, life.now() + life.ports.send_within_s)  # nobody has longer, by whatever clock
     while True:
         try:
             found = await life.read(partial(publisher.find, intent=intent, looks=looks))
@@ -147,8 +154,10 @@ async def _find(life: StepLife, publisher: PublisherPort, intent: Intent, cause:
             _log.info("step %s cannot be looked for: %s", life.step.name, error)
             raise PlatformError(unknown(life, cause or error.failure)) from None
         looks += 1
-        if found is Verdict.ABSENT and life.now() < intent.send_by:
-            found = LookAgain(intent.send_by - life.now(), "making sure that nothing was published")
+        if found is Verdict.NOT_SHOWN and intent.only_sought:
+            found = Verdict.UNKNOWN
+        if found in (Verdict.ABSENT, Verdict.NOT_SHOWN) and life.now() < sure_at:
+            found = LookAgain(sure_at - life.now(), "making sure that nothing was published")
         if isinstance(found, LookAgain):
             if life.stopping:
                 raise PlatformError(unknown(life, cause))

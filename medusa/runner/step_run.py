@@ -51,8 +51,8 @@ class StepRun:
         """Carry the step out, whatever happens."""
         life = self._life
         task = self._task
-        if life.step.state is StepState.WAITING and (task.stopping or task.paused):  # since the step was chosen
-            await life.change(pipeline.skipped(life.step, life.now()) if task.stopping else life.step)
+        if life.step.state is StepState.WAITING and (task.stopping or task.paused):
+            await self._not_begun(task)
             return life.step
         life.begin(pipeline.started(life.step, life.now()))
         try:
@@ -76,6 +76,16 @@ class StepRun:
     @property
     def _task(self) -> Task:
         return self._carried.task
+
+    async def _not_begun(self, task: Task) -> None:
+        """Its end, or a rest, was asked for since it was chosen, or while it rested: then it has a checkpoint."""
+        life = self._life
+        if not task.stopping:
+            await life.change(life.step)
+        elif life.step.checkpoint:
+            await self._interrupted()
+        else:
+            await life.change(pipeline.skipped(life.step, life.now()))
 
     async def _interrupted(self) -> None:
         life, task = self._life, self._task

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from contextlib import suppress
+from typing import Final
 
 from medusa.domain import pipeline
 from medusa.domain.failures import Stopped
 from medusa.domain.task import Step
 from medusa.runner.carried import AtHand, CarriedTask
 from medusa.runner.ports import RunnerPorts
+
+LOOK_EVERY_S: Final = 5.0
+"""How soon a wait ends whose end has come while the machine slept, and its timers with it."""
 
 
 class StepState(ABC):
@@ -81,10 +86,11 @@ class StepState(ABC):
             return
         if note and (note, until) != (self.step.note, self.step.wait_until):
             await self.change(pipeline.waits(self.step, until, note))
-        try:
-            await asyncio.wait_for(self._stop.wait(), delay)
-        except TimeoutError:
-            return
+        clock = asyncio.get_running_loop()
+        end = clock.time() + delay  # at the latest: the other clock may be set back
+        while not self.stopping and self.now() < until and (left := end - clock.time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), min(left, LOOK_EVERY_S))
         self.raise_if_stopped()
 
     @property

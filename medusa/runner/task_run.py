@@ -66,6 +66,11 @@ class TaskRun:
         while unreachable := pipeline.unreachable(task):
             if task.stopping and context.running:
                 return  # what runs may still tell something; the rest is skipped when it has ended
+            left = [step for step in unreachable if task.stopping and step.checkpoint]
+            for step in left:  # it was suspended, and may have left something on the platform
+                self._start(context, step)
+            if left:
+                return
             for step in unreachable:
                 await self._carried.save(pipeline.given_up(task, step, self._now()))
             task = self._task

@@ -251,10 +251,11 @@ class _Visible(_Stepping):
                 raise
 
     def _send(self, verdict: Verdict) -> Receipt | LookAgain:
-        if verdict is Verdict.UNKNOWN:
+        final = self._reason and self._reason.kind not in PASSES
+        if verdict is Verdict.UNKNOWN or (verdict is Verdict.NOT_SHOWN and final):
             said = self._reason.said if self._reason else "the process died while it was sending"
             raise Over(Failure(FailureKind.OUTCOME_UNKNOWN, said))
-        if self._reason and self._reason.kind not in PASSES:
+        if self._reason and final:
             raise Over(self._reason)
         intent = self._intent(verdict)
         self.save(pipeline.intended(self.step, intent))
@@ -264,7 +265,7 @@ class _Visible(_Stepping):
 
     def _intent(self, verdict: Verdict) -> Intent:
         now = self.life.rig.clock.now()
-        if verdict is Verdict.REPEATABLE and self.step.intent:
+        if verdict is not Verdict.ABSENT and self.step.intent:
             return replace(self.step.intent, send_by=now + 60.0)
         intent: Intent = self.life.adapter.intend(self.step.spec, self.life.made(), now)
         return intent

@@ -61,6 +61,13 @@ def rich(step: Step) -> Step:
     )
 
 
+def begin(repository: TaskRepositoryPort, task: Task) -> int:
+    """The first step starts; the epoch by which it was saved."""
+    epoch = repository.take(task.id)
+    repository.save_step(task.id, pipeline.started(task.steps[0], 1001.0), epoch)
+    return epoch
+
+
 def finish(repository: TaskRepositoryPort, task: Task) -> None:
     """All steps succeed."""
     epoch = repository.take(task.id)
@@ -273,7 +280,7 @@ class TaskRepositoryContract:
     def test_a_cancel_is_remembered(self, repository: TaskRepositoryPort) -> None:
         task = a_task("a")
         repository.create(task)
-        repository.save_step("a", pipeline.started(task.steps[0], 1001.0), repository.take("a"))
+        begin(repository, task)
         revision = repository.get("a").revision
         assert repository.ask_cancel("a") is True
         assert repository.get("a").cancel_asked
@@ -303,7 +310,7 @@ class TaskRepositoryContract:
         for n in range(4):
             repository.create(a_task(f"t{n}", created_at=1000.0 + n))
         finish(repository, a_task("t1"))
-        repository.save_step("t0", pipeline.started(a_task("t0").steps[0], 1001.0), repository.take("t0"))
+        begin(repository, a_task("t0"))
         assert repository.unfinished() == ("t0", "t2", "t3")
 
     # ------------------------------------------------------------ bounds
@@ -353,7 +360,7 @@ class TaskRepositoryContract:
             repository.create(a_task(f"t{n}"))
         for n in range(3):
             finish(repository, a_task(f"t{n}"))
-        repository.save_step("t3", pipeline.started(a_task("t3").steps[0], 1001.0), repository.take("t3"))
+        begin(repository, a_task("t3"))
         repository.ask_cancel("t4")
         fail(repository, a_task("t5"))
         assert repository.counts() == {"pending": 1, "in_progress": 2, "completed": 1, "failed": 1}

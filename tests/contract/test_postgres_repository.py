@@ -17,7 +17,7 @@ from medusa.domain import pipeline
 from medusa.domain.failures import ConfigError, MedusaError, StorageFailed, TaskConflict, TaskLost
 from medusa.domain.ports import AccountsPort, Pending
 from medusa.domain.task import Task
-from tests.contract.repository_exam import PATIENCE_S, RepositoryOf, TaskRepositoryContract, a_task, finish, ids
+from tests.contract.repository_exam import PATIENCE_S, RepositoryOf, TaskRepositoryContract, a_task, begin, finish, ids
 from tests.contract.test_accounts import AccountsContract
 from tests.postgres import INSTALL, INSTALLED, server
 from tests.support import require
@@ -78,7 +78,7 @@ def test_changes_of_others_are_seen(opened: Open) -> None:
     seen: list[Task | None] = []
     watcher = threading.Thread(target=lambda: seen.append(ours.wait("a", task.revision, PATIENCE_S)))
     watcher.start()
-    theirs.save_step("a", pipeline.started(task.steps[0], 1001.0), theirs.take("a"))
+    begin(theirs, task)
     watcher.join(PATIENCE_S)
     assert seen == [theirs.get("a")]
 
@@ -99,8 +99,7 @@ def test_who_waits_for_his_turn_to_write_sees_what_was_written_before_it(opened:
     ours, theirs = opened(), opened()
     task = a_task("a")
     ours.create(task)
-    epoch = ours.take("a")
-    ours.save_step("a", pipeline.started(task.steps[0], 1001.0), epoch)
+    epoch = begin(ours, task)
     waiting: list[Pending[None]] = []
 
     def take(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from medusa.adapters.repositories.memory import MemoryRepository
 from medusa.domain import pipeline
 from medusa.domain.failures import TaskNotFound
 from medusa.domain.values import Receipt
-from tests.contract.repository_exam import PATIENCE_S, RepositoryOf, TaskRepositoryContract, a_task, finish
+from tests.contract.repository_exam import PATIENCE_S, RepositoryOf, TaskRepositoryContract, a_task, begin, finish
 
 
 class TestMemoryRepository(TaskRepositoryContract):
@@ -22,7 +22,7 @@ class TestMemoryRepository(TaskRepositoryContract):
         repository = MemoryRepository(now=lambda: 4321.0)
         task = a_task("a")
         repository.create(task)
-        repository.save_step("a", pipeline.started(task.steps[0], 1001.0), repository.take("a"))
+        begin(repository, task)
         assert repository.get("a").updated_at == 4321.0
 
     def test_who_waits_for_a_task_that_is_dropped_is_told(self) -> None:

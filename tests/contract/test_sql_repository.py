@@ -33,6 +33,7 @@ from tests.contract.repository_exam import (
     RepositoryOf,
     TaskRepositoryContract,
     a_task,
+    begin,
     fail,
     finish,
     ids,
@@ -234,7 +235,7 @@ def test_changes_of_others_are_seen(opened: Open) -> None:
     seen: list[Task | None] = []
     watcher = threading.Thread(target=lambda: seen.append(ours.wait("a", task.revision, PATIENCE_S)))
     watcher.start()
-    theirs.save_step("a", pipeline.started(task.steps[0], 1001.0), theirs.take("a"))
+    begin(theirs, task)
     watcher.join(PATIENCE_S)
     assert seen == [theirs.get("a")]
 
@@ -646,8 +647,7 @@ def test_who_saves_sees_what_others_have_asked_for_meanwhile(opened: Open) -> No
     first, second = opened(), opened()
     task = a_task("a")
     first.create(task)
-    epoch = first.take("a")
-    first.save_step("a", pipeline.started(task.steps[0], 1001.0), epoch)
+    epoch = begin(first, task)
     second.ask_cancel("a")
     for step in task.steps:
         first.save_step("a", pipeline.stopped(rich(step), 1002.0), epoch)
@@ -662,8 +662,7 @@ def test_who_saves_sees_that_another_has_taken_the_task(opened: Open) -> None:
     first, second = opened(), opened()
     task = a_task("a")
     first.create(task)
-    epoch = first.take("a")
-    first.save_step("a", pipeline.started(task.steps[0], 1001.0), epoch)
+    epoch = begin(first, task)
     second.take("a", force=True)
     with pytest.raises(TaskLost):
         first.save_step("a", pipeline.skipped(task.steps[1], 1002.0), epoch)

@@ -20,9 +20,10 @@ from medusa.domain.failures import FailureKind
 from medusa.domain.ports import Call
 from medusa.domain.values import Media
 from medusa.sandbox import Sandbox
-from tests.integration.rehearsal import QUICK, SAMPLE, WITHIN_S, Reply, operations, start
+from tests.integration.rehearsal import QUICK, SAMPLE, WITHIN_S, MakeMedusa, Reply, operations, start
 
-OpenCore = Callable[[], MedusaCore]
+OpenCore = Callable[..., MedusaCore]
+"""Takes more settings of the block "facebook"."""
 HOUR = 3600.0
 
 
@@ -71,22 +72,10 @@ NOT_DONE: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def open_core(sandbox: Sandbox, tmp_path: Path, no_pauses: None) -> Iterator[OpenCore]:
+def open_core(make_medusa: MakeMedusa, tmp_path: Path) -> OpenCore:
     """A core on the sandbox and on one file of tasks."""
-    config = {
-        **sandbox.config(tmp_path),
-        "medusa": {"retry": QUICK, "engine": {"path": str(tmp_path / "tasks.db")}},
-    }
-    cores: list[MedusaCore] = []
-
-    def opened() -> MedusaCore:
-        cores.append(MedusaCore(config=config))
-        return cores[-1]
-
-    yield opened
-    sandbox.clear_faults()
-    for core in cores:
-        core.close(0.0)
+    engine = {"path": str(tmp_path / "tasks.db")}
+    return lambda **facebook: make_medusa(medusa={"retry": QUICK, "engine": engine}, facebook=facebook)
 
 
 class MovedClock:
@@ -278,8 +267,8 @@ def test_as_long_as_two_videos_of_one_size_are_in_doubt_neither_takes_what_is_th
     send, core, task_ids = SENDS["public video"], open_core(), []
     sandbox.fault(platform="youtube", operation="video.status", kind="session_gone", times=-1)
     sandbox.fault(platform="youtube", operation="playlistItems.list", kind="status", code=403, times=-1)
-    for fault in ("lost_reply", "cut"):
-        sandbox.fault(platform="youtube", operation=send.operation, kind=fault)
+    for fault in ({"kind": "lost_reply"}, {"kind": "status", "code": 500}):
+        sandbox.fault(platform="youtube", operation=send.operation, **fault)
         task_ids.append(publish(core, send))
         core.wait(task_ids[-1], WITHIN_S)
     sandbox.clear_faults()
@@ -324,6 +313,47 @@ def test_what_is_not_shown_yet_is_not_sent_again(
     core.retry(task_id)
     assert core.wait(task_id, WITHIN_S)["status"] == "completed"
     assert exist(sandbox, send) == 1
+
+
+def test_what_is_refused_as_a_repetition_of_a_first_send_that_no_list_shows_is_not_called_refused(
+    open_core: OpenCore, sandbox: Sandbox, publish: Publish, clock: MovedClock
+) -> None:
+    """It is sent a second time as the user wants it; Facebook's word then proves that something like it is there."""
+    send = SENDS["feed post"]
+    sandbox.set(**send.lag)
+    sandbox.fault(platform=send.platform, operation=send.operation, kind="lost_reply")
+    clock.after(lambda: send.operation in operations(sandbox, send.platform), 600.0)  # the line was down for a while
+    core = open_core(resend_if_not_found=True)
+    task_id = publish(core, send)
+    for _ in range(2):
+        reply = core.wait(task_id, WITHIN_S)
+        assert "whether it got through is not known" in reply["error"]
+        assert unsure(core, task_id)
+        core.retry(task_id)
+    core.wait(task_id, WITHIN_S)
+    sandbox.clock.move(2 * HOUR)
+    core.retry(task_id)
+    reply = core.wait(task_id, WITHIN_S)
+    (there,) = sandbox.state()["facebook"]["posts"]
+    assert reply["results"] == {"facebook_post_id": there["id"]}
+    assert operations(sandbox, "facebook").count(send.operation) == 2
+
+
+def test_who_says_by_mistake_that_it_is_not_posted_gets_the_post_that_is_there(
+    open_core: OpenCore, sandbox: Sandbox, publish: Publish, clock: MovedClock
+) -> None:
+    send = SENDS["feed post"]
+    sandbox.set(**send.lag)
+    sandbox.fault(platform=send.platform, operation=send.operation, kind="lost_reply")
+    core = open_core()
+    task_id = publish(core, send)
+    core.wait(task_id, WITHIN_S)
+    clock.ahead_s = 2 * HOUR
+    sandbox.clock.move(2 * HOUR)
+    core.resolve(task_id, posted=None)
+    reply = core.wait(task_id, WITHIN_S)
+    (there,) = sandbox.state()["facebook"]["posts"]
+    assert reply["results"] == {"facebook_post_id": there["id"]}
 
 
 @pytest.mark.parametrize("moved_s", [-HOUR, -60.0, 60.0, HOUR])

@@ -61,6 +61,23 @@ def test_no_wait_is_longer_than_the_cap(attempts: int) -> None:
     assert again.at <= NOW + 60.0
 
 
+@pytest.mark.parametrize("failure", [OFFLINE, LIMITED])
+def test_time_in_which_nobody_tried_is_not_borne_with(failure: Failure) -> None:
+    """The machine was off, or slept, for longer than the policy bears."""
+    again = decide(POLICY, failure, Trouble(), NOW, 0.5)
+    assert again is not None
+    later = NOW + 3 * POLICY.give_up_after_s
+    late = replace(failure, not_before=later + 600.0) if failure.not_before else failure
+    assert decide(POLICY, late, again.trouble, later, 0.5) is not None
+
+
+def test_slow_tries_are_borne_with_no_longer_than_quick_ones() -> None:
+    trouble, now, tried = Trouble(), NOW, 0
+    while again := decide(POLICY, OFFLINE, trouble, now, 0.5):
+        trouble, now, tried = again.trouble, again.at + 60.0, tried + 1
+    assert now - NOW == pytest.approx(POLICY.give_up_after_s, abs=70.0)
+
+
 def test_a_platform_that_says_when_is_not_asked_sooner() -> None:
     again = decide(POLICY, replace(BUSY, not_before=NOW + 30.0), Trouble(), NOW, 0.1)
     assert again is not None
@@ -101,7 +118,7 @@ def test_each_kind_may_have_a_policy_of_its_own() -> None:
 def test_a_quota_is_waited_for_only_when_that_is_asked_for() -> None:
     assert decide(POLICY, USED_UP, Trouble(), NOW, 0.5) is None
     again = decide(WAITING, USED_UP, Trouble(4), NOW, 0.5)
-    assert again == Again(NOW + 7200.0, "has no quota left", Trouble(4, NOW))
+    assert again == Again(NOW + 7200.0, "has no quota left", Trouble(4, NOW, NOW + 7200.0))
     later = decide(WAITING, USED_UP, Trouble(), NOW - 24 * 3600.0, 0.5)
     assert later is None, "the reset is farther away than the policy bears with"
 
@@ -135,7 +152,7 @@ def test_being_offline_costs_no_attempt_and_ends() -> None:
 def test_being_offline_keeps_the_attempts_before() -> None:
     again = decide(POLICY, OFFLINE, Trouble(3), NOW, 0.5)
     assert again is not None
-    assert again.trouble == Trouble(3, NOW)
+    assert again.trouble == Trouble(3, NOW, again.at)
 
 
 def test_a_platform_that_answers_ends_being_offline() -> None:

@@ -52,7 +52,7 @@ def test_there_may_be_nothing_to_retry(task) -> None:
 
 def test_a_post_of_unknown_outcome_keeps_its_intent_so_that_it_is_looked_for_and_not_sent() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
-    assert retried(a_task(unsure)).steps[0].intent == SENT
+    assert retried(a_task(unsure)).steps[0].intent == replace(SENT, only_sought=True)
 
 
 def test_a_post_that_was_found_by_hand_counts() -> None:
@@ -72,6 +72,9 @@ def test_a_post_that_is_surely_not_there_is_sent_anew() -> None:
     unsure = fail(replace(post(FACEBOOK), intent=SENT), UNSURE)
     step = resolved(a_task(unsure), None, as_said).steps[0]
     assert (step.state, step.intent, step.committed) == (StepState.WAITING, None, False)
+    assert step.first_sent_at == SENT.sent_at, "a person may be wrong"
+    again = fail(replace(step, intent=replace(SENT, sent_at=NOW + 9.0)), UNSURE)
+    assert resolved(a_task(again), None, as_said).steps[0].first_sent_at == SENT.sent_at
 
 
 @pytest.mark.parametrize(

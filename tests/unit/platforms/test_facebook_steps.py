@@ -325,7 +325,7 @@ def post(number: int, created_time: str = "2027-01-15T08:00:00+0000", message: s
     [
         (0, True, LookAgain(5.0, "Looking on Facebook whether the post got through")),
         (1, True, LookAgain(30.0, "Looking on Facebook whether the post got through")),
-        (2, True, Verdict.ABSENT),
+        (2, True, Verdict.NOT_SHOWN),
         (2, False, Verdict.UNKNOWN),
     ],
 )
@@ -334,7 +334,7 @@ def test_an_empty_list_is_believed_only_if_the_user_says_so(looks: int, resend: 
     assert adapter(script, resend).find(CALL, intent(message="Hi"), looks) == expected
 
 
-@pytest.mark.parametrize(("oldest", "expected"), [("08:00", Verdict.UNKNOWN), ("07:50", Verdict.ABSENT)])
+@pytest.mark.parametrize(("oldest", "expected"), [("08:00", Verdict.UNKNOWN), ("07:50", Verdict.NOT_SHOWN)])
 def test_a_full_list_has_to_reach_back_to_the_send(oldest: str, expected: Verdict) -> None:
     full = [post(number) for number in range(99)] + [post(99, f"2027-01-15T{oldest}:00+0000")]
     assert adapter(Script({"data": full}), resend=True).find(CALL, intent(message="Hi"), 2) is expected
@@ -370,7 +370,7 @@ def whose(call: Call, *numbers: int, looks: int = 2, resend: bool = False) -> ob
 def test_another_steps_post_is_not_taken_for_this_ones() -> None:
     known = Shared(taken="1029_7")
     assert whose(known, 7) is Verdict.UNKNOWN
-    assert whose(known, 7, resend=True) is Verdict.ABSENT
+    assert whose(known, 7, resend=True) is Verdict.NOT_SHOWN
     assert isinstance(found := whose(known, 7, 8), Receipt)
     assert found.id == "1029_8"
 

@@ -174,10 +174,12 @@ class Bench:
             jitter=lambda: 1.0,
             progress_every_s=0.0,
         )
+        self.slept = 0.0
+        """Seconds that have passed while the loop stood still, or by which the clock was set."""
         self._tasks = 0
 
     def now(self) -> float:
-        return BEGIN + self.loop.time()
+        return BEGIN + self.loop.time() + self.slept
 
     def close(self) -> None:
         """End threads and loop; what still runs is cut, as by a kill."""

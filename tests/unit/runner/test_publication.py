@@ -16,6 +16,7 @@ from medusa.adapters.platforms.fake.rules import FakeAccount
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind, PlatformError, StorageFailed
 from medusa.domain.policy import RetryPolicy
+from medusa.domain.reopening import resolved, retried
 from medusa.domain.task import Step, StepState, Task, TaskStatus, status_reply
 from medusa.domain.values import Intent, LookAgain, Receipt, StepSpec, Verdict
 from medusa.runner.runner import TaskRunner
@@ -259,6 +260,55 @@ def test_what_stays_repeatable_is_unknown_when_the_attempts_are_used_up(bench: B
     assert len(script.sent) == 5
 
 
+def test_what_is_not_shown_is_sent_again_as_it_was_once_nobody_sends_it_any_more(bench: Bench) -> None:
+    script = scripted(bench, LOST, None, finds=(Verdict.NOT_SHOWN,) * 3)
+    assert post(bench).status is TaskStatus.COMPLETED
+    (first, second) = script.sent
+    assert script.looks[1][0] >= first.send_by
+    assert (second.sent_at, second.fingerprint) == (first.sent_at, first.fingerprint)
+
+
+@pytest.mark.parametrize("kind", [FailureKind.REJECTED, FailureKind.BUG])
+def test_what_was_answered_as_if_it_were_there_is_only_looked_for(bench: Bench, kind: FailureKind) -> None:
+    """Also by whoever retries the task: until it is found, or a person says that it is not there."""
+    answered = Failure(kind, "you have posted this already", "506")
+    script = scripted(bench, LOST, answered, finds=(*[Verdict.NOT_SHOWN] * 5, THERE))
+    task = post(bench)
+    for _ in range(2):
+        assert ended(task) is FailureKind.OUTCOME_UNKNOWN
+        bench.repository.reopen(retried(task))
+        task = bench.run(bench.carry(task))
+    assert task.results == {"fake_post_id": THERE.id}
+    assert len(script.sent) == 2
+
+
+def test_that_it_was_answered_so_outlives_the_process(bench: Bench) -> None:
+    answered = Failure(FailureKind.REJECTED, "you have posted this already", "506")
+    script = scripted(bench, answered, finds=(LookAgain(1e9), Verdict.NOT_SHOWN))
+    task = bench.task(POST, media=False)
+
+    async def dies() -> None:
+        run = asyncio.ensure_future(bench.carry(task))
+        while not script.looks:  # noqa: ASYNC110 - the loop's time stands still meanwhile
+            await asyncio.sleep(0)
+        run.cancel()
+
+    bench.run(dies())
+    assert ended(bench.run(bench.carry(task))) is FailureKind.OUTCOME_UNKNOWN
+    assert len(script.sent) == 1
+
+
+def test_what_a_person_calls_not_posted_is_looked_for_from_its_first_send_on(bench: Bench) -> None:
+    script = scripted(bench, LOST, LOST, finds=(Verdict.UNKNOWN, THERE))
+    task = post(bench)
+    first = script.sent[0].sent_at
+    bench.loop.move(3600.0)
+    bench.repository.reopen(resolved(task, None, lambda *_: THERE))
+    assert bench.run(bench.carry(task)).results == {"fake_post_id": THERE.id}
+    assert [sent.sent_at for sent in script.sent] == [first, first]
+    assert script.sent[1].send_by > first + 3600.0
+
+
 def test_what_nobody_can_tell_is_not_sent_again(bench_of: BenchOf) -> None:
     bench = bench_of(account=FakeAccount(finds="nothing"))
     bench.platform.fail("post.create", LOST)
@@ -342,6 +392,17 @@ def test_a_restart_sends_what_is_not_there_once_the_old_worker_cannot(bench: Ben
     assert bench.now() >= (step(task, "post").started_at or 0.0) + 30.0
     assert bench.platform.exchanges[:2] == ["posts.list", "posts.list"]
     assert len(bench.platform.posts) == 1
+
+
+def test_a_clock_that_was_ahead_holds_up_no_post(bench: Bench) -> None:
+    """By the clock of today the old worker might send for another year; no worker ever has longer than this."""
+    year = 365 * 86_400.0
+    task = interrupted(bench, sent_at=bench.now() + year, send_by=bench.now() + year + 30.0)
+    script = scripted(bench, THERE, finds=(Verdict.ABSENT, Verdict.ABSENT))
+    begun = bench.now()
+    assert bench.run(bench.carry(task)).status is TaskStatus.COMPLETED
+    assert [at - begun for at, _ in script.looks] == pytest.approx([0.0, 30.0], abs=1e-3)
+    assert len(script.sent) == 1
 
 
 def test_a_restart_that_cannot_tell_does_not_send(bench_of: BenchOf) -> None:

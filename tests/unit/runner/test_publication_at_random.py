@@ -89,6 +89,8 @@ class Platform:
     def publish(self, call: Call, intent: Intent) -> Receipt:
         assert call.now() <= intent.send_by
         self.sent += 1
+        if self.tells == "repetition" and self.posts:
+            raise PlatformError(Failure(FailureKind.REJECTED, "the same post again", "506"))
         send = next(self.sends, Send(True, None))
         if send.effect and not (self.tells == "key" and self._known(intent, call.now())):
             self.posts.append(replace(intent, sent_at=call.now()))
@@ -102,6 +104,8 @@ class Platform:
             raise self._raised(found.failure)
         if self.tells == "nothing":
             return Verdict.UNKNOWN
+        if self.tells == "repetition":
+            return Verdict.NOT_SHOWN
         if self.tells == "key":
             return Verdict.REPEATABLE if call.now() < intent.sent_at + KEY_LIVES_S else Verdict.UNKNOWN
         if found.lag:
@@ -141,7 +145,7 @@ async def _published(bench: Bench, killed_after: float | None) -> Task:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    tells=st.sampled_from(["list", "key", "nothing"]),
+    tells=st.sampled_from(["list", "key", "nothing", "repetition"]),
     sends=st.lists(SENDS, max_size=5),
     finds=st.lists(FINDS, max_size=8),
     killed_after=st.none() | st.floats(0.0, 60.0),

@@ -12,7 +12,7 @@ import pytest
 
 from medusa.domain.failures import Failure, FailureKind, MedusaError
 from medusa.domain.policy import Patience, QuotaWait, Ready, RetryPolicy
-from medusa.domain.task import Step, TaskStatus, status_reply
+from medusa.domain.task import Step, Task, TaskStatus, status_reply
 from tests.unit.runner.bench import BEGIN, FILM, Bench, step
 from tests.unit.runner.conftest import BenchOf
 
@@ -97,6 +97,47 @@ def test_a_limit_that_grows_while_it_is_waited_for_is_waited_for(bench: Bench) -
 
     bench.accounts.blocked_until = blocked_until  # type: ignore[method-assign]  # another process extends it
     assert f"Fake is rate limited, next try at {clock(90)}" in messages(bench, VIDEO)
+
+
+def test_a_machine_that_slept_does_not_wait_once_more(bench: Bench) -> None:
+    """Its timers stood still meanwhile, and the wait's end, which the user reads, is past."""
+    bench.accounts.block("fake:studio", BEGIN + 3600.0)
+
+    async def slept() -> Task:
+        run = asyncio.ensure_future(bench.carry(bench.task(VIDEO)))
+        await asyncio.sleep(60.0)
+        bench.slept = 7200.0
+        return await run
+
+    assert bench.run(slept()).status is TaskStatus.COMPLETED
+    assert bench.loop.time() < 70.0
+
+
+def test_a_clock_that_is_set_back_makes_no_wait_longer(bench: Bench) -> None:
+    bench.platform.fail("session.create", Failure(FailureKind.TRANSIENT, "overloaded", not_before=BEGIN + 60.0))
+
+    async def set_back() -> Task:
+        run = asyncio.ensure_future(bench.carry(bench.task(VIDEO)))
+        await asyncio.sleep(30.0)
+        bench.slept = -7200.0
+        return await run
+
+    assert bench.run(set_back()).status is TaskStatus.COMPLETED
+    assert bench.loop.time() < 70.0
+
+
+def test_offline_before_and_after_a_long_sleep_is_no_reason_to_give_up(bench: Bench) -> None:
+    """A lid that is closed on Friday in a train: on Monday the network needs a moment, too."""
+    gone = Failure(FailureKind.TRANSIENT, "could not connect", "unreachable", no_effect=True, unreached=True)
+    bench.platform.fail("session.create", gone, times=8)
+
+    async def slept() -> Task:
+        run = asyncio.ensure_future(bench.carry(bench.task(VIDEO)))
+        await asyncio.sleep(12.0)
+        bench.slept = 60 * 3600.0
+        return await run
+
+    assert bench.run(slept()).status is TaskStatus.COMPLETED
 
 
 def test_a_limit_that_lasts_longer_than_the_policy_bears_ends_the_task_at_once(bench_of: BenchOf) -> None:

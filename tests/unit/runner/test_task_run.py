@@ -176,6 +176,28 @@ def test_a_cancelled_upload_is_cut_and_cleared_away(bench: Bench) -> None:
     assert bench.platform.exchanges[-1] == "session.drop"
 
 
+def test_an_upload_that_is_cancelled_while_it_rests_is_cleared_away(bench_of: BenchOf) -> None:
+    bench = bench_of(keys=("one", "two"))
+    held = bench.platform.hold("session.bytes", skip=1)
+    task = bench.task(VIDEO, POST)
+
+    async def paused() -> None:
+        contexts: list[Any] = []
+        run = asyncio.ensure_future(bench.carry(task, contexts))
+        await asyncio.to_thread(held.arrived.wait)
+        bench.repository.set_paused(task.id, True)
+        contexts[0].wake()
+        assert (await run).resting
+
+    bench.run(paused())
+    bench.repository.ask_cancel(task.id)
+    done = bench.run(bench.carry(task))
+    assert done.status is TaskStatus.FAILED
+    assert step(done, "video", "one").state is StepState.STOPPED
+    assert step(done, "post", "two").state is StepState.SKIPPED
+    assert bench.platform.exchanges[-1] == "session.drop"
+
+
 def test_a_failed_task_leaves_its_uploads_where_they_stand(bench_of: BenchOf) -> None:
     bench = bench_of(keys=("one", "two"))
     bench.platform.hold("session.bytes")

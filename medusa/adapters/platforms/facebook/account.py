@@ -33,8 +33,9 @@ class FacebookAccount:
     api_version: str = "v26.0"
     """The Graph API's version."""
     resend_if_not_found: bool = False
-    """A feed post whose reply was lost, and which the Page does not list after half a minute, is sent again. Off: such
-    a task ends with "outcome unknown", since Facebook does not promise that its lists are complete."""
+    """A feed post whose reply was lost, and which the Page does not list after half a minute, is sent again, unless
+    Facebook answered that it repeats another. Off: such a task ends with "outcome unknown", since Facebook does not
+    promise that its lists are complete."""
     endpoints: Endpoints = field(default_factory=Endpoints)
     """Where Facebook is."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
+from medusa.domain.likeness import suggestion
 from medusa.domain.template import render
 from medusa.domain.values import Problem
 
@@ -34,7 +34,7 @@ class Fields:
         names = tuple(known)
         for key in self._fields:
             if key not in names:
-                self.problem(key, _unknown("key", key, names))
+                self.problem(key, f"unknown key{suggestion(key, names)}")
 
     def refuse(self, misplaced: Mapping[str, str]) -> None:
         """Note every one of these keys that was given, with the reason why it has no place here."""
@@ -70,7 +70,7 @@ class Fields:
         """One of a few words; "" when not given."""
         value: str = self._typed(key, str, "text in quotes") or ""
         if value and value not in known:
-            self.problem(key, _unknown("value", value, known))
+            self.problem(key, f"unknown value{suggestion(value, known)}")
         return value
 
     def flag(self, key: str) -> bool:
@@ -158,9 +158,3 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _unknown(what: str, given: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = get_close_matches(given.lower(), names, n=1)
-    return f"unknown {what}; did you mean {close[0]}?" if close else f"unknown {what}; known: {', '.join(names)}"

@@ -97,7 +97,7 @@ class FeedPost:
 
     def __init__(self, api: Api, resend_if_not_found: bool) -> None:
         self._api = api
-        self._absent = Verdict.ABSENT if resend_if_not_found else Verdict.UNKNOWN
+        self._not_shown = Verdict.NOT_SHOWN if resend_if_not_found else Verdict.UNKNOWN
 
     def publish(self, call: Call, intent: Intent) -> Receipt:
         graph = self._api.graph
@@ -124,7 +124,7 @@ class FeedPost:
         if alike:  # whose it is nobody can tell
             return Verdict.UNKNOWN
         whole = len(posts) < LISTED_LIMIT or posts[-1].created_at < since
-        return self._absent if whole else Verdict.UNKNOWN
+        return self._not_shown if whole else Verdict.UNKNOWN
 
     def _repeats_another(self, call: Call, intent: Intent) -> bool:
         """Whether what stands there already is surely not this post: older, or known to be another step's."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
+from medusa.domain.likeness import likeness
 from medusa.domain.policy import Ready
 from medusa.domain.request import Asked, named_files
 from medusa.domain.task import PREFLIGHT_STEP
@@ -110,18 +110,14 @@ Measure = Callable[[str], str]
 def _problems(asked: Asked) -> Iterator[Problem]:
     for name, value in asked.fields.items():
         if name not in _CHECKS:
-            yield Problem(name, _unknown(name))
+            near = likeness(name, _CHECKS) or f"; known: {', '.join(_CHECKS)}"
+            yield Problem(name, f"unknown key{near}")
         elif not isinstance(value, str):
             yield Problem(name, f"expected a text, not {type(value).__name__}")
         elif said := _CHECKS[name](render(value, asked.samples)):
             yield Problem(name, said)
     if _hosts(asked) and asked.media is None:
         yield Problem("", "there is neither a message to post nor a video to host")
-
-
-def _unknown(name: str) -> str:
-    near = get_close_matches(name, _CHECKS, n=1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known: {', '.join(_CHECKS)}"
 
 
 def _at_most(limit: int) -> Measure:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
+from medusa.domain.likeness import suggestion
 from medusa.domain.template import render
 from medusa.domain.values import Problem
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-def unknown(what: str, given: str, known: Iterable[str]) -> str:
-    """'unknown key; did you mean privacy?', or what there is when nothing is like it."""
-    names = sorted(known)
-    close = get_close_matches(given.lower(), names, n=1)
-    return f"unknown {what}; did you mean {close[0]}?" if close else f"unknown {what}; known: {', '.join(names)}"
 
 
 class Fields:
@@ -39,7 +32,7 @@ class Fields:
         names = tuple(known)
         for key in self._fields:
             if key not in names:
-                self.problem(str(key), unknown("key", str(key), names))
+                self.problem(str(key), f"unknown key{suggestion(str(key), names)}")
 
     def text(self, key: str, limit: int | None = None, *, blank: bool = False) -> str | None:
         """Text of at most `limit` characters once its placeholders are filled in; only with `blank` may it be blank."""
@@ -59,7 +52,7 @@ class Fields:
         words = tuple(known)
         if value is None or value in words:
             return value
-        self.problem(key, unknown("value", value, words))
+        self.problem(key, f"unknown value{suggestion(value, words)}")
         return None
 
     def flag(self, key: str) -> bool | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
+from medusa.domain.likeness import likeness
 from medusa.domain.values import Json, Problem
 
 
@@ -43,7 +43,7 @@ def sorted_out(given: Json, keys: Mapping[str, Kind], path: str = "") -> tuple[d
     problems: list[Problem] = []
     for name, value in given.items():
         if name not in keys:
-            near = guess(name, keys) or f"; known: {', '.join(keys)}"
+            near = likeness(name, keys) or f"; known: {', '.join(keys)}"
             problems.append(Problem(f"{path}{name}", f"unknown key{near}"))
         elif not keys[name].fits(value):
             problems.append(Problem(f"{path}{name}", f"must be {keys[name].words}, not {_called(value)}"))
@@ -55,13 +55,7 @@ def sorted_out(given: Json, keys: Mapping[str, Kind], path: str = "") -> tuple[d
 def one_of(path: str, value: str, allowed: tuple[str, ...]) -> Iterator[Problem]:
     """A word out of a few."""
     if value not in allowed:
-        yield Problem(path, f'"{value}" is not one of {", ".join(allowed)}{guess(value, allowed)}')
-
-
-def guess(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """'; did you mean privacy?', when one of the known words is like `name`."""
-    close = get_close_matches(name.lower(), list(known), 1)
-    return f"; did you mean {close[0]}?" if close else ""
+        yield Problem(path, f'"{value}" is not one of {", ".join(allowed)}{likeness(value, allowed)}')
 
 
 def _called(value: Any) -> str:
