@@ -136,6 +136,7 @@ class _Threads:
         with suppress(OSError):
             while True:
                 sock, _ = self._listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what a reset would discard has gone out
                 self._server.lines += 1
                 self._open.append(sock)
                 self._threads.append(threading.Thread(target=self._serve, args=(sock,), daemon=True))

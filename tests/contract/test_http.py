@@ -521,28 +521,34 @@ def test_nothing_is_awaited_for_ever(hasty: Http, script: Callable[[RawServer, L
 
 
 @pytest.mark.parametrize("ending", [Line.reset, lambda line: line.sock.close()], ids=["reset", "close"])
-def test_a_final_reply_in_mid_body_is_read(http: Http, ending: Callable[[Line], None]) -> None:
-    """A server that refuses an upload says so at once and closes, without reading the rest."""
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_a_final_reply_in_mid_body_is_read(
+    http: Http,
+    authority: trustme.CA,
+    bundle: str,
+    ending: Callable[[Line], None],
+    secure: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that refuses an upload says so at once and closes, without reading the rest: the next send breaks."""
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
 
     def script(server: RawServer, line: Line) -> None:
         line.head()
         line.swallow(100_000)
         line.reply("too large", "413 Content Too Large", "Connection: close")
-        line.sock.shutdown(socket.SHUT_WR)
-        server.arrived.set()
-        server.go_on.wait(WITHIN_S)
         ending(line)
+        server.arrived.set()
 
     class Paused(Zeros):
-        """Goes on, after the reply has arrived, until the server's end is seen."""
+        """Goes on once the reply and the connection's end are there."""
 
         def readinto(self, view: memoryview, /) -> int:
             if self.given >= 512 * 1024:
-                server.arrived.wait(WITHIN_S)
-                server.go_on.set()
+                assert server.arrived.wait(WITHIN_S)
             return super().readinto(view)
 
-    with serving(script) as server:
+    with serving(script, tls=certified(authority) if secure else None) as server:
         reply = http.exchange(call(), Request("PUT", server.url, body=Paused(64_000_000)))
     assert (reply.status, reply.body) == (413, b"too large")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import ssl
@@ -19,7 +20,18 @@ from medusa.adapters.http.trust import certificates, tls_context
 from medusa.adapters.http.watch import Watch
 from medusa.domain.failures import PlatformError
 from tests.contract.raw_server import WITHIN_S, Line, RawServer, serving
-from tests.contract.test_http import Zeros, _bare_environment, answers, authority, bundle, call, certified
+from tests.contract.test_http import (
+    Noise,
+    Zeros,
+    _bare_environment,
+    answers,
+    authority,
+    bundle,
+    call,
+    certified,
+    sending,
+    until,
+)
 
 __all__ = ["_bare_environment", "authority", "bundle"]  # fixtures
 
@@ -156,6 +168,26 @@ def test_a_whole_block_goes_out_by_one_call(http: Http, tls: ssl.SSLContext | No
         watch.end()
         ours.close()
     assert (said, server.heads) == (b"thanks", [str(len(block))])
+
+
+def test_what_a_full_socket_has_not_taken_is_known_and_sent_later(http: Http, tls: ssl.SSLContext | None) -> None:
+    def script(server: RawServer, line: Line) -> None:
+        line.head()
+        server.go_on.wait(WITHIN_S)
+        digest = hashlib.sha256()
+        left = len(body)
+        while left:
+            piece = line.sock.recv(min(left, 100_000))
+            digest.update(piece)
+            left -= len(piece)
+        line.reply(digest.hexdigest())
+
+    body = Noise(24_000_000)
+    with serving(script, tls=tls) as server, sending(http, Request("PUT", server.url, body=body)) as (lent, sent):
+        until(lambda: lent.unsent() > 1_000_000)
+        server.go_on.set()
+        assert sent.result(WITHIN_S).body.decode() == hashlib.sha256(body.content).hexdigest()
+        assert lent.unsent() == 0
 
 
 def test_a_hosts_name_may_end_in_a_dot(

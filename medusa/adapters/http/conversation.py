@@ -9,16 +9,12 @@ from urllib.parse import quote, urlsplit
 
 import h11
 
+from medusa.adapters.http.cores import CORES
 from medusa.adapters.http.line import Line
 from medusa.adapters.http.message import REPLY_LIMIT, STANDARD_HEADERS, Reply, Request, Timeouts, blocks
 from medusa.adapters.http.plain import READABLE, WRITABLE
 from medusa.adapters.http.watch import Watch
 
-_PIECE = 64 * 1024
-"""Bytes given to the connection at once while the line is slow: of a larger piece it is not known what has gone."""
-_SWIFT_S = 0.2
-"""A line that takes a whole block within this time gets the next one at once: fewer calls, and Python's lock changes
-hands less often."""
 _HEAD_LIMIT = 128 * 1024
 """Bytes of a reply's head."""
 _IN_ADDRESSES = "!#$%&'()*+,/:;=?@[]~"
@@ -54,7 +50,6 @@ class Conversation:
         self._timeouts = timeouts
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_LIMIT)
         self._response: h11.Response | None = None
-        self._piece = _PIECE
 
     def hold(self, request: Request, opening: h11.Request) -> Reply:
         """`opening` and the body of `request`, then the reply. Raises OSError or h11.RemoteProtocolError."""
@@ -84,26 +79,27 @@ class Conversation:
 
     def _put(self, block: memoryview) -> bool:
         """Send all of it, and listen. False when the peer has refused meanwhile, and the rest is not wanted."""
-        size, begun = len(block), time.monotonic()
         while True:
             block = self._offer(block)
+            waits = self._watch.in_hand > 0
             listening = READABLE if self._response is None else 0
-            seen = self._line.sees(listening | WRITABLE if block else listening, self._timeouts.stall_s if block else 0)
-            if block and not seen:
+            seen = self._line.sees(listening | WRITABLE if waits else listening, self._timeouts.stall_s if waits else 0)
+            if waits and not seen:
                 raise TimeoutError
             if seen & listening and self._refused():
                 return False
-            if not block:
-                self._piece = max(size, _PIECE) if time.monotonic() - begun < _SWIFT_S else _PIECE
+            if not waits:
                 return True
 
     def _offer(self, block: memoryview) -> memoryview:
-        """What the socket, now full, has not taken of it."""
-        while True:
-            self._watch.in_hand = len(block)
-            if not block or not (taken := self._line.send(block[: self._piece])):
-                return block
-            block = block[taken:]
+        """What the line, now full, has not taken of it."""
+        with CORES:
+            while True:
+                taken = self._line.send(block)
+                block = block[taken:]
+                self._watch.in_hand = len(block) + self._line.behind
+                if not taken or not self._watch.in_hand:
+                    return block
 
     def _refused(self) -> bool:
         self._hear()

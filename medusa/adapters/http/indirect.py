@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -155,7 +156,10 @@ class _Watched(_Connection):
         if _current.watch:
             _current.watch.begin(self.sock)
         self.sock.settimeout(self.timeouts.stall_s)  # urllib3 leaves the connect timeout on it meanwhile
-        super().send(block)
+        try:
+            super().send(block)
+        except ssl.SSLEOFError as error:  # so ssl calls it; after a broken pipe urllib3 reads what the server has said
+            raise BrokenPipeError from error
 
 
 class _Transport(HTTPAdapter):

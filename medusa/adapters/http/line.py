@@ -50,6 +50,11 @@ class Line:
         """The peer says no more."""
         return self._channel.ended
 
+    @property
+    def behind(self) -> int:
+        """Bytes that `send` has taken, and that still wait for room in the socket."""
+        return self._channel.behind
+
     def sees(self, events: int, timeout_s: float) -> int:
         """Which of the events READABLE and WRITABLE has come within so many seconds; 0 for none. An error is any."""
         self._poller.modify(self.sock, events)

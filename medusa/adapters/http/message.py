@@ -10,7 +10,7 @@ from typing import Any
 
 from medusa.domain.ports import Body
 
-BLOCK = 512 * 1024
+BLOCK = 504 * 1024
 """Bytes read from a body at once."""
 REPLY_LIMIT = 8 * 1024 * 1024
 """Bytes of a reply that are read; no platform's JSON comes near it."""

@@ -17,6 +17,8 @@ class Plain:
         self._sock = sock
         self.ended = False
         """The peer says no more."""
+        self.behind = 0
+        """Bytes taken that wait for room in the socket: there are none."""
 
     def send(self, block: memoryview) -> int:
         """How many of these bytes the socket has taken; 0 when it is full. Raises OSError."""
