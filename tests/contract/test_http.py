@@ -803,10 +803,29 @@ def test_a_certificate_that_is_refused(
     assert server.heads == []
 
 
-def test_a_bundle_that_is_not_there(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+def test_a_certificate_counts_although_another_name_in_it_is_odd(
+    http: Http, authority: trustme.CA, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`*.corp`: a company's own authority may make such a thing."""
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+    with serving(answers("safe"), tls=certified(authority, "*.corp", "127.0.0.1")) as server:
+        assert http.exchange(call(), Request("GET", server.url)).body == b"safe"
+    with serving(answers("safe"), tls=certified(authority, "*.corp", "127.0.0.2")) as server:
+        assert "was refused" in failure(http, Request("GET", server.url)).said
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificates"], ids=["missing", "empty", "garbage"])
+def test_a_bundle_that_cannot_be_read(
+    http: Http, tmp_path: Path, content: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that another try could mend."""
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     told = failure(http, Request("GET", "https://127.0.0.1:1/"))
-    assert told.no_effect
+    assert (told.kind, told.no_effect, told.unreached) == (FailureKind.REJECTED, True, False)
+    assert told.said.startswith(f"the certificates in {bundle} (SSL_CERT_FILE) cannot be read: ")
 
 
 def hangs_up(server: RawServer, line: Line) -> None:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
+from medusa.adapters.http.trust import NoCertificates
 from medusa.domain.failures import Failure, FailureKind
 
 _CUT = {"RemoteDisconnected", "IncompleteRead", "BadStatusLine", "ProtocolError", "RemoteProtocolError"}
@@ -21,6 +22,8 @@ def transport_failure(error: BaseException, host: str, began: bool) -> Failure:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate_refused(cause, host)
+        if isinstance(cause, NoCertificates):
+            return _no_certificates(cause)
     if not began and isinstance(error, ValueError):  # no such address or header can be written
         return _UNSENDABLE
     if not began:
@@ -45,6 +48,11 @@ def _certificate_refused(cause: ssl.SSLCertVerificationError, host: str) -> Fail
         no_effect=True,
         todo="If this network has a certificate authority of its own, name its file in SSL_CERT_FILE.",
     )
+
+
+def _no_certificates(cause: NoCertificates) -> Failure:
+    todo = "Correct that variable, or unset it: then those are trusted that came with Medusa."
+    return Failure(FailureKind.REJECTED, str(cause), "certificates", no_effect=True, todo=todo)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

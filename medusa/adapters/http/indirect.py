@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from medusa.adapters.http.message import BLOCK, REPLY_LIMIT, STANDARD_HEADERS, Reply, Request, Timeouts, blocks
-from medusa.adapters.http.trust import certificates
+from medusa.adapters.http.trust import certificates, tls_context
 from medusa.adapters.http.watch import Watch, dial
 from medusa.domain.ports import Body
 
@@ -48,6 +48,9 @@ class RequestsSender:
         self._shared.close()
 
     def _send(self, session: requests.Session, request: Request) -> Reply:
+        trusted = certificates()
+        if request.url.startswith("https:"):
+            tls_context(trusted)  # so that it is told, as by the other sender, if they cannot be read
         with session.request(
             request.method,
             request.url,
@@ -57,7 +60,7 @@ class RequestsSender:
             allow_redirects=False,
             stream=True,
             timeout=(self._timeouts.connect_s, self._timeouts.idle_s),
-            verify=certificates(),
+            verify=trusted,
         ) as response:
             content = _read(response.raw, time.monotonic() + self._timeouts.reply_s)
             headers = {name.lower(): value for name, value in response.headers.items()}

@@ -13,6 +13,7 @@ import ssl
 from contextlib import suppress
 from ipaddress import ip_address
 
+from cryptography import x509
 from cryptography.hazmat.bindings.openssl.binding import Binding
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
@@ -191,8 +192,19 @@ class Tls:
         verify = verify_certificate_ip_address if is_address else verify_certificate_hostname
         try:
             verify(certificate, self._host)
-        except (VerificationError, CertificateError):
-            raise _unbelievable(f"{'IP address' if is_address else 'hostname'} mismatch") from None
+        except (VerificationError, CertificateError):  # the latter for any odd name in it, `*.corp` above all
+            if not _names(certificate, self._host):
+                raise _unbelievable(f"{'IP address' if is_address else 'hostname'} mismatch") from None
+
+
+def _names(certificate: x509.Certificate, host: str) -> bool:
+    """Whether the certificate has exactly this name or address."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    listed = [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
+    return host.lower() in map(str.lower, listed)
 
 
 def _judge(connection: SSL.Connection, _certificate: crypto.X509, code: int, _depth: int, accepted: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +12,34 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
 
 
+_NAMED_BY = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""requests knows the first two of these variables; OpenSSL's own comes after them."""
+
+
+class NoCertificates(ValueError):
+    """What should be trusted cannot be read; the text says what, and why, and which variable names it."""
+
+
 def certificates() -> str | bool:
-    """What to trust, for requests: it knows the first two of these variables; OpenSSL's own comes after them."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        if os.environ.get(name):
-            return os.environ[name]
-    return True
+    """What to trust, for requests: a file, a folder, or True for the bundle that comes with it."""
+    return next((os.environ[name] for name in _NAMED_BY if os.environ.get(name)), True)
 
 
 def tls_context(trusted: str | bool) -> SSL.Context:
-    """A client's context that trusts what `certificates` has named, a file or a folder. Raises OSError."""
-    place = Path(_bundled() if trusted is True else str(trusted)).resolve(strict=True)
-    return _context(place, place.stat().st_mtime_ns)
+    """A client's context that trusts what `certificates` has named, a file or a folder. Raises NoCertificates."""
+    named = _bundled() if trusted is True else str(trusted)
+    try:
+        place = Path(named).resolve(strict=True)
+        return _context(place, place.stat().st_mtime_ns)
+    except OSError as error:
+        by = next((f" ({name})" for name in _NAMED_BY if os.environ.get(name) == named), "")
+        raise NoCertificates(f"the certificates in {named}{by} cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "TLS does not understand them"
+    return (error.strerror or "no reason given").lower()
 
 
 @lru_cache(maxsize=8)
