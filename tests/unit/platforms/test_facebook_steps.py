@@ -381,6 +381,12 @@ def test_of_two_alike_nobody_can_tell_whose_they_are() -> None:
     assert whose(CALL, 7, 8, resend=True) is Verdict.UNKNOWN
 
 
+def test_one_that_seems_older_may_be_this_one_by_a_clock_that_was_ahead() -> None:
+    """Then it is not adopted, and nothing is sent again either."""
+    older = Script({"data": [post(7, "2027-01-15T07:50:00+0000", message="Hi")]})
+    assert adapter(older, resend=True).find(CALL, intent(message="Hi"), 2) is Verdict.UNKNOWN
+
+
 def test_what_another_step_may_have_made_is_adopted_only_once_that_one_is_settled() -> None:
     sent = Shared(intent(message="Hi"))
     assert isinstance(whose(sent, 7, looks=0), LookAgain)

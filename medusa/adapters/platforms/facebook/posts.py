@@ -114,14 +114,15 @@ class FeedPost:
     def find(self, call: Call, intent: Intent, looks: int) -> Receipt | LookAgain | Verdict:
         since = intent.sent_at - limits.CLOCK_SKEW_S
         posts = self._listed(call, intent.fields["params"])
-        alike = [post for post in posts if post.created_at >= since and post.is_of(intent.fields["params"])]
+        alike = [post for post in posts if post.is_of(intent.fields["params"])]
         rivals = call.rivals() if alike else ()
         alike = [post for post in alike if not call.taken(post.receipt.id or "")]
-        if len(alike) == 1 and not any(_may_be_of(rival, alike[0]) for rival in rivals):
-            return alike[0].receipt
+        recent = [post for post in alike if post.created_at >= since]
+        if len(recent) == 1 and not any(_may_be_of(rival, recent[0]) for rival in rivals):
+            return recent[0].receipt
         if looks < len(limits.READ_LAG_S):
             return LookAgain(limits.READ_LAG_S[looks], "Looking on Facebook whether the post got through")
-        if alike:  # whose it is nobody can tell
+        if alike:  # whose it is nobody can tell; nor whether it is older, since this machine's clock may be ahead
             return Verdict.UNKNOWN
         whole = len(posts) < LISTED_LIMIT or posts[-1].created_at < since
         return self._not_shown if whole else Verdict.UNKNOWN
