@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
@@ -103,25 +103,29 @@ def deleted(source: Source, task_id: str, *, as_json: bool) -> int:
 def resumed(source: Source, *, as_json: bool) -> int:
     """Go on with all that earlier processes left unfinished; the exit status."""
     with kept(source) as core:
-        left = [task.id for task in _unfinished(core)]
+        unfinished = _unfinished(core)
+        left = [task.id for task in unfinished if not task.paused]
         core.resume()
         tasks = [_ended(core, task_id, quiet=as_json) for task_id in left]
     if as_json:
         print(json.dumps([{"id": task.id, **status_reply(task)} for task in tasks], indent=2))
     else:
+        resting = len(unfinished) - len(left)
         say(f"Gone on with: {len(left)}" if left else "Nothing was left unfinished.")
+        if resting:
+            say(f"Paused, and left so: {resting}. To go on with one: medusa unpause TASK (medusa list shows them)")
     return max(map(_told, tasks), default=COMPLETED)
 
 
-def _unfinished(core: Medusa) -> Iterator[Task]:
-    """Oldest first, without those that rest."""
+def _unfinished(core: Medusa) -> list[Task]:
+    """Oldest first."""
     found: list[Task] = []
     for status in (TaskStatus.IN_PROGRESS, TaskStatus.PENDING):
         page = core.list_tasks(PAGE, status=status)
         while page:
             found += page
             page = core.list_tasks(PAGE, page[-1].id, status=status)
-    return (task for task in sorted(found, key=lambda task: task.created_at) if not task.paused)
+    return sorted(found, key=lambda task: task.created_at)
 
 
 def _ended(core: Medusa, task_id: str, *, quiet: bool) -> Task:

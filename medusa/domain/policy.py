@@ -222,4 +222,7 @@ def _cap(policy: RetryPolicy, failure: Failure) -> float:
 def _said(failure: Failure) -> str:
     if failure.kind is FailureKind.RATE_LIMITED:
         return "is rate limited"
-    return f"waits: {failure.said}" if failure.code in LINE_BROKE else f"is busy ({failure.code or failure.said})"
+    if failure.code in LINE_BROKE:
+        return f"waits: {failure.said}"
+    number = f"error {failure.code}" if failure.code[:1].isdigit() else failure.code
+    return f"is busy ({number or failure.said})"

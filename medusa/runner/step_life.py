@@ -149,7 +149,7 @@ class StepLife(StepWaits):
 
     async def read(self, work: Callable[[Call], T]) -> T:
         """A look at the platform, tried again like everything that changes nothing, with a count of its own."""
-        before = self.step.trouble
+        before, self.act = self.step.trouble, "look"
         await self.change(replace(self.step, trouble=Trouble()), announce=False)
         try:
             while True:
@@ -158,6 +158,7 @@ class StepLife(StepWaits):
                 except PlatformError as error:
                     await self.recover(error.failure)
         finally:
+            self.act = "try"
             await self.change(replace(self.step, trouble=before), announce=False)
 
     def interrupt(self) -> None:

@@ -21,6 +21,8 @@ class StepWaits(StepState):
         super().__init__(ports, carried, step)
         self._patience = patience
         self.limits = Limits(ports, step.target, step.name)
+        self.act = "try"
+        """What it waits for to do, in the words of `told`."""
 
     @property
     def display(self) -> str:
@@ -38,7 +40,8 @@ class StepWaits(StepState):
             self.raise_if_stopped()
         if again is None or self.stopping:
             raise PlatformError(failure)
-        await self.change(pipeline.waits(self.step, again.at, why(self.display, again, self.now()), again.trouble))
+        said = why(self.display, again, self.now(), self.act)
+        await self.change(pipeline.waits(self.step, again.at, said, again.trouble))
         await self.pause(again.at, self.step.note)
 
     async def hold(self) -> None:
@@ -48,7 +51,7 @@ class StepWaits(StepState):
         """
         while not self.stopping and (until := self.limits.until) > self.now():
             if self.may_be_out:
-                await self.pause(until, told(self.display, "is rate limited", until, self.now()))
+                await self.pause(until, told(self.display, "is rate limited", until, self.now(), self.act))
             else:
                 await self.wait_or_raise(limited(until))
             await self.change(pipeline.awaited(self.step))

@@ -12,17 +12,17 @@ from medusa.domain.task import Step
 _log = logging.getLogger("medusa.runner")
 
 
-def why(display: str, again: Again, now: float) -> str:
+def why(display: str, again: Again, now: float, act: str = "try") -> str:
     """For example "YouTube is busy (HTTP 503), next try at 14:05:10, attempt 3 of 5"."""
     count = f", attempt {again.trouble.attempts + 1} of {again.of}" if again.of else ""
-    return told(display, again.why, again.at, now) + count
+    return told(display, again.why, again.at, now, act) + count
 
 
-def told(display: str, what: str, until: float, now: float) -> str:
+def told(display: str, what: str, until: float, now: float, act: str = "try") -> str:
     """For example "YouTube is rate limited, next try at 14:05:10", with the day if that is another one."""
     at, today = datetime.fromtimestamp(until), datetime.fromtimestamp(now).date()
     day = "" if at.date() == today else f"{at:%Y-%m-%d} "
-    return f"{display} {what}, next try at {day}{at:%H:%M:%S}"
+    return f"{display} {what}, next {act} at {day}{at:%H:%M:%S}"
 
 
 def bug(step: Step, task_id: str, error: Exception) -> Failure:

@@ -185,7 +185,7 @@ def test_who_died_while_it_paused_a_task_has_paused_it(config: Path, sandbox: Sa
     assert "Paused" in medusa(config, "list").stdout
     assert medusa(config, "show", task).stdout.startswith("in_progress: Paused")
     assert medusa(config, "watch", task).exit_code == 0
-    assert "Nothing was left unfinished" in medusa(config, "resume").stderr
+    assert "Nothing was left unfinished.\nPaused, and left so: 1." in medusa(config, "resume").stderr
     with MedusaCore(config_file=config, resume=True) as core:
         (at_rest,) = core.list_tasks()
     assert at_rest.resting

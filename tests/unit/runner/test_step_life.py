@@ -86,6 +86,14 @@ def test_attempts_are_counted_in_the_message(bench: Bench) -> None:
     ]
 
 
+def test_who_only_looks_does_not_say_that_it_tries_again(bench: Bench) -> None:
+    """Whoever reads it must not think that the post is sent a second time."""
+    bench.platform.fail("post.create", Failure(FailureKind.TRANSIENT, "reply lost", "connection lost"), after=True)
+    bench.platform.fail("posts.list", Failure(FailureKind.TRANSIENT, "overloaded", "HTTP 503"))
+    waits = [said for said in messages(bench, {"message": "It is out"}) if "busy" in said]
+    assert waits == [f"Fake is busy (HTTP 503), next look at {clock(1)}, attempt 2 of 5"]
+
+
 def test_who_is_held_back_by_another_tasks_limit_says_so(bench: Bench) -> None:
     bench.accounts.block("fake:studio", BEGIN + 60.0)
     assert f"Fake is rate limited, next try at {clock(60)}" in messages(bench, VIDEO)
