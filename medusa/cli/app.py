@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from medusa.cli.ending import guarded
+
+if TYPE_CHECKING:
+    from medusa.cli.faces import Source
 
 FILE: Final = click.Path(path_type=Path)
 SETTINGS: Final = {"show_default": True, "max_content_width": 120}
@@ -90,6 +94,18 @@ _config = _file("--config", "MEDUSA_CONFIG", "The configuration [medusa_config.j
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts; errors as well.")
 _quiet = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 _task = click.argument("task", metavar="TASK")
+
+
+def _on_tasks(command: Callable[..., int]) -> Callable[..., None]:
+    """A command that is given the tasks' `source`, which --config or --daemon names."""
+
+    @wraps(command)
+    def run(context: click.Context, *, config: Path | None, **options: Any) -> int:
+        from medusa.cli import faces
+
+        return command(source=faces.chosen(context, config), **options)
+
+    return _config(click.pass_context(guarded(run)))
 
 
 # ---------------------------------------------------------------- publishing
@@ -302,85 +318,69 @@ def list_(
 
 @app.command()
 @_task
-@_config
+@_on_tasks
 @_json
-@click.pass_context
-@guarded
-def show(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
+def show(*, source: Source, task: str, as_json: bool) -> int:
     """Where one task stands: its steps, their attempts, waits and failures, and what to do."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    return tasks.shown(faces.chosen(context, config), task, as_json=as_json)
+    return tasks.shown(source, task, as_json=as_json)
 
 
 @app.command()
 @_task
-@_config
+@_on_tasks
 @_json
-@click.pass_context
-@guarded
-def watch(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
+def watch(*, source: Source, task: str, as_json: bool) -> int:
     """Watch a task that another process runs; with --json, an object for each change."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    return tasks.watched(faces.chosen(context, config), task, as_json=as_json)
+    return tasks.watched(source, task, as_json=as_json)
 
 
 @app.command()
 @_task
-@_config
+@_on_tasks
 @_json
-@click.pass_context
-@guarded
-def cancel(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
+def cancel(*, source: Source, task: str, as_json: bool) -> int:
     """End a task, whoever runs it."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    source = faces.chosen(context, config)
     return tasks.asked(source, task, lambda core, task_id: core.cancel(task_id), as_json=as_json)
 
 
 @app.command()
 @_task
-@_config
+@_on_tasks
 @_json
-@click.pass_context
-@guarded
-def pause(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
+def pause(*, source: Source, task: str, as_json: bool) -> int:
     """Let a task rest, whoever runs it; uploads keep their place."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    source = faces.chosen(context, config)
     return tasks.asked(source, task, lambda core, task_id: core.pause(task_id), as_json=as_json)
 
 
 @app.command()
 @_task
-@_config
+@_on_tasks
 @_json
 @_quiet
-@click.pass_context
-@guarded
-def unpause(context: click.Context, *, task: str, config: Path | None, as_json: bool, quiet: bool) -> int:
+def unpause(*, source: Source, task: str, as_json: bool, quiet: bool) -> int:
     """Go on with a paused task, here."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    source = faces.chosen(context, config)
     return tasks.gone_on(source, task, lambda core: core.unpause(task), as_json=as_json, quiet=quiet)
 
 
 @app.command()
 @_task
-@_config
+@_on_tasks
 @_json
 @_quiet
-@click.pass_context
-@guarded
-def retry(context: click.Context, *, task: str, config: Path | None, as_json: bool, quiet: bool) -> int:
+def retry(*, source: Source, task: str, as_json: bool, quiet: bool) -> int:
     """Go on with a failed or cancelled task: only what had not succeeded, uploads at the byte."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    source = faces.chosen(context, config)
     return tasks.gone_on(source, task, lambda core: core.retry(task), as_json=as_json, quiet=quiet)
 
 
@@ -419,42 +419,36 @@ def resolve(
 
 @app.command()
 @_task
-@_config
+@_on_tasks
 @_json
-@click.pass_context
-@guarded
-def delete(context: click.Context, *, task: str, config: Path | None, as_json: bool) -> int:
+def delete(*, source: Source, task: str, as_json: bool) -> int:
     """Forget a task that has ended."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    return tasks.deleted(faces.chosen(context, config), task, as_json=as_json)
+    return tasks.deleted(source, task, as_json=as_json)
 
 
 @app.command()
-@_config
+@_on_tasks
 @_json
-@click.pass_context
-@guarded
-def resume(context: click.Context, *, config: Path | None, as_json: bool) -> int:
+def resume(*, source: Source, as_json: bool) -> int:
     """Go on with everything that a killed process has left unfinished."""
-    from medusa.cli import faces, tasks
+    from medusa.cli import tasks
 
-    return tasks.resumed(faces.chosen(context, config), as_json=as_json)
+    return tasks.resumed(source, as_json=as_json)
 
 
 @app.command()
 @click.argument("rate", required=False)
 @click.option("--target", metavar="TARGET", help="Only what is sent to this target.")
-@_config
+@_on_tasks
 @_json
-@click.pass_context
-@guarded
-def limit(context: click.Context, *, rate: str | None, target: str | None, config: Path | None, as_json: bool) -> int:
+def limit(*, source: Source, rate: str | None, target: str | None, as_json: bool) -> int:
     """Limit how fast is sent, for tasks under way as well; without a rate: show the limits.
 
     RATE: "2MiB/s", "10Mbit/s", "unlimited", or "config" for what the configuration says.
     """
     from medusa.cli import faces, limit
 
-    with faces.kept(faces.chosen(context, config)) as face:
+    with faces.kept(source) as face:
         return limit.limit(face, rate, target, as_json=as_json)
