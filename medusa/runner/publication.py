@@ -119,6 +119,7 @@ async def _send(
 ) -> Receipt | LookAgain | Failure:
     """Send once. A failure without effect takes back the intent, unless an earlier send of it may have had one."""
     first = life.step.intent is None
+    life.at_hand.unsent.pop(life.step.key, None)  # on a clock that stands still, one that is sent may equal it
     try:
         intent = await _intended(life, publisher, spec, made)
     except StorageFailed:  # of something else, perhaps, while the intent is kept

@@ -194,6 +194,14 @@ def test_what_was_not_sent_since_something_else_is_not_saved_is_not_looked_for(b
     assert (len(script.sent), script.looks) == (1, [])
 
 
+def test_an_intent_that_could_not_be_saved_says_nothing_of_the_same_one_that_was_sent(bench: Bench) -> None:
+    """Both are made at one instant, by a clock that is coarse or was set back."""
+    script = scripted(bench, LOST, finds=(THERE,))
+    task = published_with_a_full_disk(bench, lambda step: step.name == "post" and step.intent is not None)
+    assert task.results == {"fake_post_id": "post-9"}
+    assert (len(script.sent), len(script.looks)) == (1, 1)
+
+
 # ---------------------------------------------------------------- a lost reply
 
 
