@@ -118,8 +118,9 @@ def test_an_upload_is_paused_gone_on_with_and_cancelled(
     assert medusa("watch", task).exit_code == 0
     assert medusa("show", task).stdout.startswith("in_progress: Paused")
     assert json.loads(medusa("unpause", task, "--json", "--quiet").stdout)["status"] == "completed"
-    ended = medusa("cancel", task)
-    assert (ended.exit_code, "has ended already" in ended.stderr) == (1, True)
+    for command in ("cancel", "pause", "unpause"):
+        ended = medusa(command, task)
+        assert (ended.exit_code, "has ended already" in ended.stderr) == (1, True), command
     assert made(sandbox) == nothing_but(youtube=1)
 
 
