@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,52 @@ def test_a_server_that_drops_its_clients_is_found_again(opened: Open, server: st
     assert theirs.take("a") == epoch + 1
     with pytest.raises(TaskConflict, match="is run by"):
         ours.take("a")
+
+
+def test_a_break_that_the_server_has_not_noticed_holds_nobody_up(opened: Open, server: str) -> None:
+    """The broken connection has the locks of this process, which they show to be alive, and then the new one."""
+    ours, theirs = opened(), opened()
+    ours.create(a_task("a"))
+    ours.take("a")
+    session = ours._store.database._session  # type: ignore[attr-defined]
+    broken, session._connection = session._connection, psycopg.connect(server)
+    session._connection.close()
+    again = threading.Thread(target=session.keep, daemon=True)
+    again.start()
+    again.join(PATIENCE_S)
+    assert not again.is_alive(), "it waits for its own lock"
+    with pytest.raises(TaskConflict, match="is run by"):
+        theirs.take("a")
+    broken.close()
+    session.keep()
+    with pytest.raises(TaskConflict, match="is run by"):
+        theirs.take("a")
+    ours.close()
+    assert theirs.take("a") == 2
+
+
+def test_who_finds_the_database_held_for_long_is_told_so_when_he_opens_it(opened: Open) -> None:
+    held = opened()._store.database.connect()
+    held.begin(write=True)
+    with pytest.raises(ConfigError, match=r"cannot be used: .* lock timeout"):
+        opened()
+    held.close()
+
+
+def test_a_server_is_to_notice_soon_that_a_machine_has_vanished(opened: Open, server: str) -> None:
+    """Over a Unix socket, as here, the setting shows only as what a reset would bring back."""
+    asked = "SELECT reset_val FROM pg_settings WHERE name LIKE 'tcp_keepalives%' ORDER BY name"
+    database: Any = opened()._store.database
+    assert database._session._connection.execute(asked).fetchall() == [("3",), ("5",), ("2",)]
+    with closing(database.connect()) as connection:
+        assert connection.rows(asked) == [("3",), ("5",), ("2",)]
+
+
+def test_an_address_may_hold_options_of_the_server(server: str) -> None:
+    address = Address(f"{server}{'&' if '?' in server else '?'}options=-c%20work_mem%3D123kB")
+    with address.connect("-c lock_timeout=7") as connection:
+        found = connection.execute("SELECT current_setting('work_mem'), current_setting('lock_timeout')").fetchone()
+    assert found == ("123kB", "7ms")
 
 
 def broken_line(monkeypatch: pytest.MonkeyPatch, *, after: bool, times: int = 1) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -14,6 +16,8 @@ _PATIENCE = {
     "tcp_user_timeout": "11000",
 }
 """A server that has vanished is noticed within about ten seconds, also while bytes are on their way to it."""
+_SERVERS_PATIENCE: Final = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+"""So does the server notice that this machine has vanished: left to itself it holds its locks for two hours more."""
 
 
 class Address:
@@ -25,11 +29,18 @@ class Address:
             self._parts = conninfo_to_dict(url)
         except psycopg.ProgrammingError:  # its text may quote the password
             raise ValueError("the address cannot be read: write it like postgresql://USER:PASSWORD@HOST/NAME") from None
-        self.conninfo = make_conninfo(**{**_PATIENCE, **{name: str(value) for name, value in self._parts.items()}})
-        """For psycopg.connect; holds the password."""
+        self._conninfo = make_conninfo(**{**_PATIENCE, **{name: str(value) for name, value in self._parts.items()}})
 
     def __repr__(self) -> str:
         return f"Address({self.name})"
+
+    def connect(self, settings: str = "") -> psycopg.Connection[Any]:
+        """A connection without transactions of its own. `settings`: of the server, "-c NAME=VALUE ...".
+
+        Raises psycopg.Error.
+        """
+        options = f"{_SERVERS_PATIENCE} {self._parts.get('options') or ''} {settings}"
+        return psycopg.connect(self._conninfo, autocommit=True, options=options)
 
     @property
     def name(self) -> str:

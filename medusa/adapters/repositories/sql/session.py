@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -16,27 +16,34 @@ _HOLDING = (
     " AND classid = (hashtext(%s)::bigint & 4294967295)::oid AND objid = %s::oid AND objsubid = 2"
 )
 """The name of the other session that holds a lock."""
-_TAKE = "SELECT pg_try_advisory_lock(hashtext(%s), %s)"
-_SOLE = 0
+_TAKE: Final = "SELECT pg_try_advisory_lock(hashtext(%s), %s)"
+_SOLE: Final = 0
 """No holder has this number."""
 
 
 class Session:
-    """Advisory locks that are held until it is closed; after a break they are taken anew."""
+    """Advisory locks that are held until it is closed; after a break they are taken anew.
+
+    The server may notice a break later than this process does. Until then the broken connection has the locks, which
+    nobody else asks for: they are held in this process's name all the same, and no reason to wait.
+    """
 
     def __init__(self, address: Address, space: str) -> None:
         """`space`: apart from the locks of everything else. Raises psycopg.Error."""
         self._address = address
         self._space = space
         self._lock = threading.Lock()
-        self._claimed: list[int] = []
-        self._connection = self._opened()
+        self._claimed: set[int] = set()
+        self._held: set[int] = set()
+        """Those of the claimed whose locks the present connection has."""
+        self._connection = address.connect()
 
     def claim(self, holder: int) -> None:
         """Hold the lock of this holder, which nobody else claims."""
         with self._lock:
-            self._claim(self._alive(), holder)
-            self._claimed.append(holder)
+            connection = self._alive()
+            self._claimed.add(holder)
+            self._take(connection)
 
     def lives(self, holder: int) -> bool:
         """Whether another session has claimed this holder."""
@@ -62,19 +69,18 @@ class Session:
     def close(self) -> None:
         self._connection.close()
 
-    def _opened(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self._address.conninfo, autocommit=True)
-
     def _alive(self) -> psycopg.Connection[Any]:
-        """The connection, or a new one if the server has dropped it: a task that was taken over meanwhile is fenced."""
+        """The connection, or a new one if it broke: a task that was taken over meanwhile is fenced."""
         try:
             self._connection.execute("SELECT 1")
         except psycopg.OperationalError:
             self._connection.close()
-            self._connection = self._opened()
-            for holder in self._claimed:
-                self._claim(self._connection, holder)
+            self._held.clear()
+            self._connection = self._address.connect()
+        self._take(self._connection)
         return self._connection
 
-    def _claim(self, connection: psycopg.Connection[Any], holder: int) -> None:
-        connection.execute("SELECT pg_advisory_lock(hashtext(%s), %s)", (self._space, holder))
+    def _take(self, connection: psycopg.Connection[Any]) -> None:
+        for holder in self._claimed - self._held:
+            if connection.execute(_TAKE, (self._space, holder)).fetchone() == (True,):
+                self._held.add(holder)
