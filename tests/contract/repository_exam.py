@@ -348,10 +348,22 @@ class TaskRepositoryContract:
         assert ids(repository.recent(status=TaskStatus.COMPLETED)) == ["t2", "t1"]
         assert ids(repository.recent(target="youtube")) == ["t5", "t3", "t1"]
         assert ids(repository.recent(since=1003.0)) == ["t5", "t4", "t3"]
+        assert ids(repository.recent(since=2000.0)) == []
+        assert ids(repository.recent(1, "t4", since=1001.0, target="vimeo")) == ["t2"]
+        assert ids(repository.recent(status=TaskStatus.COMPLETED, target="vimeo")) == ["t2"]
         assert ids(repository.recent(1, "t5", status=TaskStatus.PENDING, target="youtube", since=1001.0)) == ["t3"]
         assert ids(repository.recent(target="nobody")) == []
         with pytest.raises(TaskNotFound):
             repository.recent(before="nobody")
+
+    def test_what_was_created_since_is_all_there_in_whatever_order_it_came(
+        self, repository: TaskRepositoryPort
+    ) -> None:
+        """The clocks of several machines differ."""
+        for name, created_at in (("a", 1005.0), ("b", 1001.0), ("c", 1003.0), ("d", 1002.0)):
+            repository.create(a_task(name, created_at=created_at))
+        assert ids(repository.recent(since=1003.0)) == ["c", "a"]
+        assert ids(repository.recent(2, "d", since=1002.0)) == ["c", "a"]
 
     def test_the_counts_are_those_of_the_tasks(self, repository_of: RepositoryOf) -> None:
         repository = repository_of(2)

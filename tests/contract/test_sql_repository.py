@@ -17,8 +17,11 @@ from uuid import uuid4
 import pytest
 
 from medusa.adapters.repositories.secrets import SESSION_LIVES_S
+from medusa.adapters.repositories.sql import schema
 from medusa.adapters.repositories.sql.key_file import KeyFile
+from medusa.adapters.repositories.sql.query import page
 from medusa.adapters.repositories.sql.repository import SqlRepository
+from medusa.adapters.repositories.sql.schema import MIGRATIONS
 from medusa.adapters.repositories.sql.sqlite import SqliteConnection, SqliteDatabase
 from medusa.adapters.repositories.sql.store import Store
 from medusa.domain import pipeline
@@ -128,6 +131,52 @@ def test_tasks_outlive_the_process(opened: Open) -> None:
     assert second.get("a") == before
     assert second.create(a_task("b"), "key", "f") == "a"
     assert second.take("a") > epoch
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_the_file_of_an_earlier_version_is_brought_up_to_date(
+    tmp_path: Path, opened: Open, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "MIGRATIONS", MIGRATIONS[:version])
+        SqliteDatabase(tmp_path / "tasks.db").close()
+    tables = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    SqliteDatabase(tmp_path / "new.db").close()
+    opened().create(a_task("a"))
+    assert kept(tmp_path / "tasks.db", tables) == kept(tmp_path / "new.db", tables)
+    assert kept(tmp_path / "tasks.db", "SELECT version FROM medusa_schema") == [(len(MIGRATIONS),)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"since": 1.0}, "tasks_by_creation"),
+        ({"since": 1.0, "target": "youtube"}, "tasks_by_creation"),
+        ({"status": TaskStatus.FAILED, "target": "youtube"}, "tasks_by_status"),
+    ],
+)
+def test_a_list_of_few_among_many_looks_at_those_few_alone(
+    tmp_path: Path, opened: Open, asked: dict[str, Any], index: str
+) -> None:
+    """Statements that go through all tasks would use no index, or another."""
+    opened()
+    plans: list[str] = []
+    with closing(SqliteConnection(tmp_path / "tasks.db", 1.0)) as connection:
+
+        class Explained(SqliteConnection):
+            def __init__(self) -> None: ...
+
+            def rows(self, sql: str, *values: object) -> Any:
+                plans.extend(str(row[3]) for row in connection.rows(f"EXPLAIN QUERY PLAN {sql}", *values))
+                return connection.rows(sql, *values)
+
+            def row(self, sql: str, *values: object) -> Any:
+                return next(iter(self.rows(sql, *values)), None)
+
+        page(Explained(), 20, None, **{"status": None, "target": None, "since": None, **asked})
+    assert any(index in plan for plan in plans)
+    assert not [plan for plan in plans if plan == "SCAN tasks"]
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan], "it is read in its order"
 
 
 def test_only_its_owner_can_read_the_files(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ _PUBLISHED: Final = (
     "ALTER TABLE steps ADD COLUMN published TEXT",
     "CREATE INDEX steps_by_published ON steps (published) WHERE published IS NOT NULL",
 )
-MIGRATIONS: Final = (_FIRST, _THROTTLES, _PUBLISHED)
+_BY_CREATION: Final = ("CREATE INDEX tasks_by_creation ON tasks (created_at, seq)",)
+MIGRATIONS: Final = (_FIRST, _THROTTLES, _PUBLISHED, _BY_CREATION)
 """The n-th of them brings version n - 1 to version n."""
 
 
