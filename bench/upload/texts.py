@@ -36,8 +36,8 @@ and 0.9 x for 32, and 1.4 x for 128: the threads below show what stands between.
 
 THREADS = """\
 Of the last table's uploads, by the threads of Medusa's process: *bulk* send; *call* ask the platform and look at the
-media (by MediaInfo: five milliseconds a video); *engine* runs the tasks, *writer* saves them, *MainThread* submits and
-watches. The sending alone is below curl's CPU; beside it all wait for one another at Python's lock."""
+media (by MediaInfo: two or three milliseconds a video); *engine* runs the tasks, *writer* saves them, *MainThread*
+submits and watches. The sending alone is below curl's CPU; beside it all wait for one another at Python's lock."""
 
 DELAY = """\
 A line in user space between two network namespaces (packets of 1500 bytes, a queue of 100 ms). 3 rounds; with

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +30,8 @@ _QUESTION: Final = "\n".join(
     f"{kind};{'|'.join((kind, *(f'%{name}%' for name in names)))}\\n" for kind, names in _ASKED.items()
 )
 """The same as MediaInfo wants it: it answers with a line for each track."""
-
+_ENDLESS: Final = re.compile(rb"\x18\x53\x80\x67(?:\xff|\x01\xff{7})")
+"""How the segment of a Matroska or WebM file begins that tells no size (RFC 8794, 6.2)."""
 _ONE_AT_A_TIME: Final = threading.Lock()
 """MediaInfo's threads wait for one another nearly all the time: two looks at once take as long, and twice the CPU."""
 
@@ -97,7 +99,7 @@ def _shown(media: Media, file: FileIO) -> Media:
     """What MediaInfo finds. A file that is cut short parses without error: its tracks, or a flag, tell."""
     tracks = _tracks(file)
     video, image, general = tracks.get("Video"), tracks.get("Image"), tracks.get("General", {})
-    if general.get("IsTruncated") == "Yes":
+    if general.get("IsTruncated") == "Yes" and not _is_endless(file):
         raise MediaError(f"{media.name} is cut short: its end is missing")
     if media.kind is MediaKind.VIDEO and video is None:
         held = "an image" if image else "sound only" if "Audio" in tracks else "nothing that plays"
@@ -133,6 +135,12 @@ def _tracks(file: FileIO) -> dict[str, dict[str, str]]:
         lines = MediaInfo.parse(_Yielding(file), output=_QUESTION, parse_speed=0).splitlines()
     told = (line.split("|") for line in reversed(lines))
     return {kind: dict(zip(_ASKED[kind], values, strict=True)) for kind, *values in told}
+
+
+def _is_endless(file: FileIO) -> bool:
+    """Whether its size was not known when it was begun, as when a browser records: MediaInfo takes that for a cut."""
+    file.seek(0)
+    return _ENDLESS.search(file.read(1024)) is not None
 
 
 class _Yielding:

@@ -68,6 +68,32 @@ def test_a_video_that_is_cut_short(tmp_path: Path, kept: float) -> None:
         MediaProbe().look(media)
 
 
+def element(number: str, *content: bytes, size: bytes = b"") -> bytes:
+    """One of EBML (RFC 8794), of which Matroska and WebM are made."""
+    body = b"".join(content)
+    return bytes.fromhex(number) + (size or (1 << 56 | len(body)).to_bytes(8, "big")) + body
+
+
+def webm(size: bytes = b"") -> bytes:
+    """A WebM of one frame; `size` is what its segment says of its size, in place of the right one."""
+    kind = element("1a45dfa3", element("4282", b"webm"), element("4287", b"\x02"), element("4285", b"\x02"))
+    pixels = element("e0", element("b0", b"\x40"), element("ba", b"\x24"))
+    track = element("ae", element("d7", b"\x01"), element("83", b"\x01"), element("86", b"V_VP8"), pixels)
+    cluster = element("1f43b675", element("e7", b"\x00"), element("a3", b"\x81\x00\x00\x80", bytes(40)), size=size)
+    return kind + element("18538067", element("1654ae6b", track), cluster, size=size)
+
+
+@pytest.mark.parametrize("size", [b"", b"\x01" + 7 * b"\xff", b"\xff"], ids=["told", "unknown", "unknown, in short"])
+def test_a_browsers_recording_does_not_know_its_size(tmp_path: Path, size: bytes) -> None:
+    assert shown(written(tmp_path / "film.webm", webm(size))) == (MediaKind.VIDEO, "video/webm", None, 64, 36)
+
+
+def test_a_recording_that_knows_its_size_may_be_cut_short(tmp_path: Path) -> None:
+    media = written(tmp_path / "film.webm", webm()[:-1])
+    with pytest.raises(MediaError, match="cut short"):
+        MediaProbe().look(media)
+
+
 def test_only_the_file_that_was_looked_at_is_opened(tmp_path: Path) -> None:
     probe, path = MediaProbe(), tmp_path / "film.mp4"
     media = probe.look(written(path, VIDEO))
