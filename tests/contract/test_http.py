@@ -22,7 +22,7 @@ import pytest
 import requests
 import trustme
 
-from medusa.adapters.http import REPLY_LIMIT, Http, Reply, Request, Timeouts
+from medusa.adapters.http import BLOCK, REPLY_LIMIT, Http, Reply, Request, Timeouts
 from medusa.adapters.http.route import is_direct
 from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformError, Stopped
 from tests.contract.raw_server import WITHIN_S, Line, RawServer, header, serving
@@ -175,7 +175,7 @@ def test_a_body_is_not_copied_as_a_whole(http: Http) -> None:
 
 
 @pytest.mark.parametrize(("error", "kind"), [(Stopped(), Stopped), (MediaChanged("it got shorter"), MediaChanged)])
-@pytest.mark.parametrize("at", [0, 500_000])
+@pytest.mark.parametrize("at", [0, 2 * BLOCK])
 def test_what_a_body_raises_passes_through(http: Http, error: BaseException, kind: type, at: int) -> None:
     def script(server: RawServer, line: Line) -> None:
         head = line.head()
@@ -184,10 +184,10 @@ def test_what_a_body_raises_passes_through(http: Http, error: BaseException, kin
 
     with serving(script) as server:
         with pytest.raises(kind) as raised:
-            http.exchange(call(), Request("PUT", server.url, body=Zeros(1_000_000, error, at)))
+            http.exchange(call(), Request("PUT", server.url, body=Zeros(4 * BLOCK, error, at)))
         assert raised.value is error
         assert server.arrived.wait(WITHIN_S)  # the connection was closed, so the server knows that it is cut
-        assert int(server.heads[0]) < 1_000_000
+        assert int(server.heads[0]) < 4 * BLOCK
 
 
 def test_what_has_not_arrived_is_known(http: Http) -> None:
@@ -544,7 +544,7 @@ def test_a_final_reply_in_mid_body_is_read(
         """Goes on once the reply and the connection's end are there."""
 
         def readinto(self, view: memoryview, /) -> int:
-            if self.given >= 512 * 1024:
+            if self.given >= BLOCK:
                 assert server.arrived.wait(WITHIN_S)
             return super().readinto(view)
 
