@@ -41,6 +41,22 @@ class TestLocalEngine(EngineContract):
         engine.close()
         assert set(threading.enumerate()) <= before
 
+    def test_an_engine_that_cannot_start_says_so_and_may_start_later(self, world: World) -> None:
+        full = [RuntimeError("can't start new thread")]
+
+        def runner() -> TaskRunner:
+            if full:
+                raise full.pop()
+            return TaskRunner(world.ports, Workers(bulk=4, calls=4))
+
+        engine = LocalEngine(runner)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            engine.submit(task_id := world.task(one=POST))
+        assert engine.wait_idle(PATIENCE_S)
+        engine.submit(task_id)
+        assert world.ended(task_id).status is TaskStatus.COMPLETED
+        engine.close()
+
     def test_what_is_submitted_after_a_drain_is_left_to_others(self, world: World) -> None:
         engine = local(world.ports)
         assert engine.drain(PATIENCE_S)

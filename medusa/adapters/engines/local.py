@@ -26,18 +26,24 @@ _TAKING_OVER: Final = "taking over"
 
 
 class _Thread:
-    """The engine's loop, and what is used in it. Started while the interpreter lives: at its exit none can be."""
+    """The engine's loop, and what is used in it. Started while the interpreter lives: at its exit none can be.
+
+    Raises what making the runner raises.
+    """
 
     def __init__(self, make_runner: Callable[[], Runner], unfinished: Unfinished, active: int) -> None:
         self.loop = asyncio.new_event_loop()
         self.runner: Runner
         self.carrying: Carrying
         self.others: Others
+        self._error: Exception | None = None
         ready = threading.Event()
         work = (make_runner, unfinished, active, ready)
         self._thread = threading.Thread(target=self._serve, args=work, name="medusa-engine", daemon=True)
         self._thread.start()
         ready.wait()
+        if self._error is not None:
+            raise self._error
 
     def stop(self) -> None:
         """End it, and wait for that unless it is the caller's own thread."""
@@ -49,7 +55,13 @@ class _Thread:
         self, make_runner: Callable[[], Runner], unfinished: Unfinished, active: int, ready: threading.Event
     ) -> None:
         asyncio.set_event_loop(self.loop)
-        self.runner = make_runner()
+        try:
+            self.runner = make_runner()
+        except Exception as error:  # no thread can be started any more, for example: who waits here is told
+            self._error = error
+            self.loop.close()
+            ready.set()
+            return
         self.carrying = Carrying(self.runner, unfinished, active)
         self.others = Others(self.runner, self.carrying)
         ready.set()
