@@ -458,6 +458,24 @@ def test_the_sessions_of_failed_tasks_are_wiped_when_their_life_is_over(opened: 
     assert retried(first.get("w")).steps[0].checkpoint == whole, "a second video would come of beginning anew"
 
 
+def test_many_that_ended_at_one_instant_keep_nobody_from_forgetting(opened: Open) -> None:
+    """They have nothing to forget, and are more than are looked at with one change."""
+    now = [1000.0]
+    repository = opened(keep_finished=None, now=lambda: now[0])
+    exists = Checkpoint({"session": SECRET}, known=Receipt("id"))
+    for name, at in (*((f"kept{n}", exists) for n in range(110)), ("last", CURSOR)):
+        task = a_task(name, steps=1)
+        repository.create(task)
+        epoch = repository.take(name)
+        begun = replace(pipeline.started(task.steps[0], 1001.0), checkpoint=at)
+        repository.save_step(name, pipeline.failed(begun, FAILURE, 1002.0), epoch)
+    now[0] += SESSION_LIVES_S + 1.0
+    for name in "abc":
+        repository.create(a_task(name))
+    assert repository.get("last").steps[0].checkpoint is None
+    assert repository.get("kept0").steps[0].checkpoint == exists
+
+
 def test_without_the_key_an_upload_begins_anew(opened: Open, tmp_path: Path) -> None:
     first = opened()
     step = saved(first, CURSOR, None)
