@@ -56,12 +56,12 @@ class Carrying:
         self.begin(task_id)
 
     def begin(self, task_id: str) -> None:
-        """Carry the task as soon as it is its turn; once more if it is carried already."""
+        """Carry the task, which was added to the unfinished, as soon as it is its turn; once more if it is carried."""
         if self.over.is_set():
             self._ended(task_id)
             return
-        if task_id in self._begun:
-            self._again.add(task_id)  # it was unpaused, or opened again, before its last run has ended
+        if task_id in self._begun:  # it was unpaused, or opened again, before its last run has ended
+            self._once_more(task_id)
             return
         self._begun.add(task_id)
         place = self._placed(task_id)
@@ -133,7 +133,8 @@ class Carrying:
         self.elsewhere.discard(task_id)
         await self._carry_through(task_id, taken)
         if self._runner.is_left(task_id):  # another process asked for more, and could not take it before its release
-            self._again.add(task_id)
+            self._unfinished.add(task_id)
+            self._once_more(task_id)
 
     async def _carry_through(self, task_id: str, taken: Taken) -> None:
         context = self._contexts[task_id] = LocalContext(taken.step)
@@ -151,9 +152,14 @@ class Carrying:
             del self._contexts[task_id]
             await taken.release()
 
+    def _once_more(self, task_id: str) -> None:
+        """One run more is enough, however often it was asked for."""
+        if task_id in self._again:
+            self._unfinished.remove(task_id)
+        self._again.add(task_id)
+
     def _ended(self, task_id: str) -> None:
         if task_id in self._again:
             self._again.discard(task_id)
             self.begin(task_id)
-        else:
-            self._unfinished.remove(task_id)
+        self._unfinished.remove(task_id)

@@ -22,7 +22,10 @@ TRY_AGAIN_S: Final = 30.0
 
 
 class Others:
-    """A process that asks can only leave a word in the repository, and one that dies tells nobody."""
+    """A process that asks can only leave a word in the repository, and one that dies tells nobody.
+
+    So nothing ends the minding, be it a bug that one of the tasks meets.
+    """
 
     def __init__(self, runner: Runner, carrying: Carrying) -> None:
         self._runner = runner
@@ -53,6 +56,9 @@ class Others:
             except MedusaError as error:
                 _log.warning("it cannot be seen what other processes ask for: %s", error)
                 continue
+            except Exception:
+                _log.exception("what other processes ask for cannot be read")
+                continue
             for task_id, at_once in asked.items():
                 self._carrying.call_off(task_id, at_once=at_once)
 
@@ -64,6 +70,8 @@ class Others:
                     self._look()
                 except MedusaError as error:
                     _log.warning("it cannot be seen what other processes left: %s", error)
+                except Exception:
+                    _log.exception("what other processes left cannot be read")
 
     def _look(self) -> None:
         """Take what was left by all at two looks: what is new may be about to be taken by its own process."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 
 class Unfinished:
-    """Names of tasks. Usable from any thread."""
+    """Names of tasks, each for as often as it was added: it may be asked for again before its run has ended.
+
+    Usable from any thread.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._names: set[str] = set()
+        self._names: Counter[str] = Counter()
 
     @property
     def names(self) -> frozenset[str]:
@@ -19,11 +23,13 @@ class Unfinished:
 
     def add(self, name: str) -> None:
         with self._changed:
-            self._names.add(name)
+            self._names[name] += 1
 
     def remove(self, name: str) -> None:
+        """Once."""
         with self._changed:
-            self._names.discard(name)
+            self._names[name] -= 1
+            self._names = +self._names
             self._changed.notify_all()
 
     def wait_until_finished(self, name: str, timeout: float | None) -> bool:
