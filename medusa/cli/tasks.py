@@ -119,13 +119,13 @@ def resumed(source: Source, *, as_json: bool) -> int:
 
 def _unfinished(core: Medusa) -> list[Task]:
     """Oldest first."""
-    found: list[Task] = []
-    for status in (TaskStatus.IN_PROGRESS, TaskStatus.PENDING):
+    found: dict[str, Task] = {}
+    for status in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):  # so that one that begins meanwhile is not missed
         page = core.list_tasks(PAGE, status=status)
         while page:
-            found += page
+            found |= {task.id: task for task in page}
             page = core.list_tasks(PAGE, page[-1].id, status=status)
-    return sorted(found, key=lambda task: task.created_at)
+    return sorted(found.values(), key=lambda task: task.created_at)
 
 
 def _ended(core: Medusa, task_id: str, *, quiet: bool) -> Task:

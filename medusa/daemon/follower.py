@@ -91,7 +91,7 @@ class Follower:
             self._closed.wait(TICK_S)
 
     def _survey(self) -> None:
-        for status in (TaskStatus.IN_PROGRESS, TaskStatus.PENDING):
+        for status in (TaskStatus.PENDING, TaskStatus.IN_PROGRESS):  # one that begins meanwhile is not missed
             for task in self._tasks.list_tasks(OPEN_TASKS, status=status):
                 self._tell(task)
         for task_id, revision in self._tasks.revisions((), NEWEST).items():
