@@ -89,14 +89,13 @@ async def _advance(life: StepLife, uploader: UploaderPort, spec: StepSpec, at: C
 async def _save(life: StepLife, spec: StepSpec, at: Checkpoint, *, asked: bool) -> None:
     """A new checkpoint, on disk before the next call: unless there is a wait first, it is saved as that one begins.
 
-    If the platform, when asked, wants bytes again, then the last block did not take effect.
+    If the platform wants bytes again, be it asked or not, then the last block did not take effect.
     """
     if not asked:  # of some steps nobody is asked, so that an answer proves nothing about credentials
         life.went_well()
     step = pipeline.advanced(life.step, at, asked=asked)
     total = spec.media.size if at.want and spec.media else step.total
-    told = asked and at.want is not None
-    committed = step.committed and not told
+    committed = step.committed and at.want is None
     if (total, committed) != (step.total, step.committed):
         step = replace(step, total=total, committed=committed)
     if at.note or at.wait_s:

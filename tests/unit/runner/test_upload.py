@@ -12,6 +12,7 @@ from medusa.adapters.platforms.fake.rules import FakeAccount
 from medusa.domain import pipeline
 from medusa.domain.failures import Failure, FailureKind
 from medusa.domain.policy import RetryPolicy
+from medusa.domain.ports import Call
 from medusa.domain.task import StepState, TaskStatus
 from medusa.domain.values import Checkpoint, Receipt, StepSpec
 from tests.unit.runner.bench import FILM, WINDOW, Bench, step
@@ -148,6 +149,28 @@ def test_a_session_lost_after_the_last_block_is_looked_for(bench: Bench) -> None
     bench.platform.fail("session.bytes", LOST, after=True, skip=2)
     assert bench.publish(VIDEO).status is TaskStatus.COMPLETED
     assert bench.platform.exchanges == [*FINISHED, "session.status"]
+    assert on_platform(bench) == ONCE
+
+
+def test_a_last_block_that_is_wanted_again_has_made_nothing(bench: Bench) -> None:
+    """The platform's own reply says so, without being asked: a session that is lost after that is opened anew."""
+    adapter = bench.targets.adapters["fake"]
+    advance, wanted_again = adapter.advance, [True]
+
+    def once_more(call: Call, spec: StepSpec, at: Checkpoint) -> Checkpoint | Receipt:
+        if not at.commits or at.want is None or not wanted_again:
+            found: Checkpoint | Receipt = advance(call, spec, at)
+            return found
+        wanted_again.clear()
+        body, block = call.body(at.want), memoryview(bytearray(WINDOW))
+        while body.readinto(block):
+            """It goes out."""
+        return at
+
+    adapter.advance = once_more
+    bench.platform.fail("session.bytes", LOST, skip=2)
+    assert bench.publish(VIDEO).status is TaskStatus.COMPLETED
+    assert bench.platform.exchanges.count("session.create") == 2
     assert on_platform(bench) == ONCE
 
 
