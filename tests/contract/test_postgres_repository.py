@@ -166,6 +166,20 @@ def test_a_server_that_drops_its_clients_is_found_again(opened: Open, server: st
         ours.take("a")
 
 
+def test_after_a_restart_of_the_server_one_reader_is_told_of_it_and_not_each(opened: Open, server: str) -> None:
+    repository = opened()
+    repository.create(a_task("a"))
+    with repository._store.reading(), repository._store.reading(), repository._store.reading():
+        assert ids(repository.recent()) == ["a"]
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datid IS NOT NULL"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(ends)
+    with pytest.raises(StorageFailed, match="cannot be read"):
+        repository.get("a")
+    assert repository.get("a").id == "a"
+    assert ids(repository.recent()) == ["a"]
+
+
 def test_a_break_that_the_server_has_not_noticed_holds_nobody_up(opened: Open, server: str) -> None:
     """The broken connection has the locks of this process, which they show to be alive, and then the new one."""
     ours, theirs = opened(), opened()

@@ -31,9 +31,8 @@ class Reader:
             finally:
                 connection.rollback()
         except self._database.errors as error:
-            if connection is not None:
-                connection.close()
-                connection = None
+            self._drop(connection)
+            connection = None
             raise self._failed(error) from None
         finally:
             if connection is not None:
@@ -46,11 +45,17 @@ class Reader:
             connection = self._lent()
             found = connection.row(sql, *values)
         except self._database.errors as error:
-            if connection is not None:
-                connection.close()
+            self._drop(connection)
             raise self._failed(error) from None
         self._give_back(connection)
         return found
+
+    def _drop(self, connection: Connection | None) -> None:
+        """It failed: those that are free may be broken as well, as after a restart of the server."""
+        with self._lock:
+            free, self._free = self._free, []
+        for one in (*free, *([connection] if connection else [])):
+            one.close()
 
     def _failed(self, error: Exception) -> Exception:
         if isinstance(error, self._database.bugs):
