@@ -81,10 +81,13 @@ def _read(text: str) -> float:
 
 
 def told(bytes_per_s: float) -> str:
-    """For people, and for `rate` to read: "2 MiB/s", "unlimited"."""
+    """For people, and for `rate` to read: "2 MiB/s", "300 kB/s", "unlimited"."""
     if bytes_per_s == UNLIMITED:
         return "unlimited"
-    unit = next((unit for unit in ("GiB", "MiB", "KiB") if bytes_per_s >= _UNITS[unit]), "B")
+    amounts = {unit: bytes_per_s / _UNITS[unit] for unit in ("GiB", "MiB", "KiB", "GB", "MB", "kB")}
+    exact = (unit for unit, amount in amounts.items() if 1 <= amount < 1024 and round(amount, 2) == amount)
+    near = (unit for unit, amount in amounts.items() if amount >= 1)
+    unit = next(exact, next(near, "B"))
     return f"{f'{bytes_per_s / _UNITS[unit]:.2f}'.rstrip('0').rstrip('.')} {unit}/s"
 
 

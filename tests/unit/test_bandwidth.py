@@ -38,6 +38,11 @@ def test_a_limit_that_stops_everything_is_refused() -> None:
             rate(stop)
 
 
+@pytest.mark.parametrize("text", ["300 kB/s", "2 MiB/s", "1.25 MB/s", "1 GB/s", "1.5 GiB/s"])
+def test_a_rate_is_told_as_it_was_given(text: str) -> None:
+    assert told(rate(text)) == text
+
+
 @given(st.floats(LEAST, 1e12))
 def test_what_is_told_can_be_read_again(bytes_per_s: float) -> None:
     assert rate(told(bytes_per_s)) == pytest.approx(bytes_per_s, rel=0.01)
