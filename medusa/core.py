@@ -359,6 +359,7 @@ class MedusaCore:
         if problems:
             raise InvalidRequest(problems)
         self._container.accounts().throttle(target or EVERY_TARGET, bytes_per_s)
+        self._container.throttle().changed()
 
     def bandwidth(self) -> dict[str | None, float]:
         """The limits that hold now, bytes a second: for all targets together under None, and for each target.

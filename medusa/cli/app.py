@@ -439,11 +439,11 @@ def resume(*, source: Source, as_json: bool) -> int:
 
 
 @app.command()
-@click.argument("rate", required=False)
+@click.argument("words", metavar="[RATE]", nargs=-1)
 @click.option("--target", metavar="TARGET", help="Only what is sent to this target.")
 @_on_tasks
 @_json
-def limit(*, source: Source, rate: str | None, target: str | None, as_json: bool) -> int:
+def limit(*, source: Source, words: tuple[str, ...], target: str | None, as_json: bool) -> int:
     """Limit how fast is sent, for tasks under way as well; without a rate: show the limits.
 
     RATE: "2MiB/s", "10Mbit/s", "unlimited", or "config" for what the configuration says.
@@ -451,4 +451,4 @@ def limit(*, source: Source, rate: str | None, target: str | None, as_json: bool
     from medusa.cli import faces, limit
 
     with faces.kept(source) as face:
-        return limit.limit(face, rate, target, as_json=as_json)
+        return limit.limit(face, " ".join(words) if words else None, target, as_json=as_json)

@@ -47,6 +47,8 @@ def _step(step: Step) -> dict[str, Any]:
         "attempts": step.trouble.attempts,
         "done": step.done,
         "total": step.total,
+        "rate": step.rate,
+        "eta_s": step.eta_s,
         "waits": {"for": step.note, "until": step.wait_until} if step.note else None,
         "id": known.id if known else None,
         "url": known.url if known else None,
@@ -93,5 +95,12 @@ def _todo(task: Task) -> list[str]:
     unknown = [step for step in task.steps if step.failure and step.failure.kind is FailureKind.OUTCOME_UNKNOWN]
     if unknown:
         return [f"Once you have looked there: medusa resolve {task.id} --posted ID, or --not-posted"]
+    return [f"To try again{_kept(task)}: medusa retry {task.id}"]
+
+
+def _kept(task: Task) -> str:
+    """What a retry finds of it."""
+    if task.cancel_asked and any(step.state is StepState.STOPPED and step.total for step in task.steps):
+        return ", what was being uploaded from its start"
     kept = any(step.state in (StepState.SUCCEEDED, StepState.STOPPED) and step.target for step in task.steps)
-    return [f"To try again{', with what is done left as it is' if kept else ''}: medusa retry {task.id}"]
+    return ", with what is done left as it is" if kept else ""

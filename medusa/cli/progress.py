@@ -133,12 +133,16 @@ def standing(task: Task) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for people, in decimal units: 12345678 is "12.3 MB"."""
+    """Bytes for people, in decimal units: 12345678 is "12.3 MB".
+
+    Gigabytes have two places, 1234567890 is "1.23 GB": a slow line would seem to stand still with one.
+    """
     for unit in ("B", "kB", "MB", "GB"):
         if count < 999.5 or unit == "GB":
             break
         count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.1f} {unit}"
+    places = 0 if unit == "B" or count >= 99.95 else 2 if unit == "GB" else 1
+    return f"{count:.{places}f} {unit}"
 
 
 def amount(done: int, total: int) -> str:

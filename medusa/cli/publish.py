@@ -85,15 +85,16 @@ def follow(core: Medusa, task_id: str, shown: View) -> Task:
     """Show the task until it has ended. Ctrl-C cancels it; a second one leaves at once."""
     with shown:
         try:
-            _show(core, task_id, shown)
+            show_until_rest(core, task_id, shown)
         except KeyboardInterrupt:
             say("Stopping... (Ctrl-C again leaves at once)")
             core.cancel(task_id)
-            _show(core, task_id, shown)
+            show_until_rest(core, task_id, shown)
     return core.get_task(task_id)
 
 
-def _show(core: Medusa, task_id: str, shown: View) -> None:
+def show_until_rest(core: Medusa, task_id: str, shown: View) -> None:
+    """Show the task until it has ended or rests."""
     for task in core.watch(task_id):
         shown.draw(lines(task))
         if task.resting:  # another process has paused it

@@ -11,7 +11,7 @@ from medusa.cli import described
 from medusa.cli.ending import COMPLETED, FAILED, clean, say
 from medusa.cli.faces import Medusa, Source, kept
 from medusa.cli.progress import lines
-from medusa.cli.publish import to_its_end
+from medusa.cli.publish import show_until_rest, to_its_end
 from medusa.cli.views import View, view
 from medusa.domain.failures import TaskConflict
 from medusa.domain.task import Task, TaskStatus, status_reply
@@ -106,7 +106,7 @@ def resumed(source: Source, *, as_json: bool) -> int:
         unfinished = _unfinished(core)
         left = [task.id for task in unfinished if not task.paused]
         core.resume()
-        tasks = [_ended(core, task_id, quiet=as_json) for task_id in left]
+        tasks = [_ended(core, task_id, as_json=as_json) for task_id in left]
     if as_json:
         print(json.dumps([{"id": task.id, **status_reply(task)} for task in tasks], indent=2))
     else:
@@ -128,12 +128,15 @@ def _unfinished(core: Medusa) -> list[Task]:
     return sorted(found.values(), key=lambda task: task.created_at)
 
 
-def _ended(core: Medusa, task_id: str, *, quiet: bool) -> Task:
-    for task in core.watch(task_id):
-        if task.resting:  # another process has paused it
-            break
+def _ended(core: Medusa, task_id: str, *, as_json: bool) -> Task:
+    """Show how the task goes until it has ended, and what came of it."""
     task = core.get_task(task_id)
-    if not quiet:
+    if not (as_json or task.ended):  # it may have ended while another was shown
+        say(f"Going on with {described.row(task)}")
+    with view(quiet=task.ended, bars_only=as_json) as shown:
+        show_until_rest(core, task_id, shown)
+    task = core.get_task(task_id)
+    if not as_json:
         say(f"{task_id}: {task.message}")
     return task
 

@@ -80,6 +80,11 @@ class Throttle:
             raise Stopped
         return count
 
+    def changed(self) -> None:
+        """A limit was set by this process: it is seen at once."""
+        with self._lock:
+            self._looked_at = float("-inf")
+
     def rates(self, targets: tuple[str, ...]) -> dict[str, float]:
         """The bytes a second that hold now, for all targets together (EVERY_TARGET) and for each."""
         with self._lock:

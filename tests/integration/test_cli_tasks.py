@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -177,6 +178,23 @@ def test_what_a_killed_process_has_left_can_be_paused(config: Path, sandbox: San
         assert not core.get_task(task).running
 
 
+def test_a_cancelled_upload_is_not_said_to_keep_its_place(config: Path, sandbox: Sandbox) -> None:
+    task = killed_in_an_upload(config, sandbox)
+    assert medusa(config, "cancel", task).exit_code == 0
+    todo = f"To try again, what was being uploaded from its start: medusa retry {task}"
+    assert todo in medusa(config, "show", task).stdout.splitlines()
+
+
+def test_a_resumed_upload_is_shown(config: Path, sandbox: Sandbox) -> None:
+    task = killed_in_an_upload(config, sandbox)
+    interrupted = json.loads(medusa(config, "show", task, "--json").stdout)["steps"][-1]
+    assert {"rate": 0, "eta_s": None}.items() <= interrupted.items()
+    resumed = medusa(config, "resume")
+    assert resumed.exit_code == 0
+    assert re.search(rf"Going on with {task} .*\n(.*\n)*Uploading to Vimeo: done", resumed.stderr)
+    assert resumed.stderr.endswith(f"{task}: Completed\nGone on with: 1\n")
+
+
 def test_who_died_while_it_paused_a_task_has_paused_it(config: Path, sandbox: Sandbox) -> None:
     task = killed_in_an_upload(config, sandbox)
     with MedusaCore(config_file=config, resume=False) as core:
@@ -214,6 +232,8 @@ def test_a_limit_is_shown_set_and_taken_back(config: Path) -> None:
     exact = json.loads(medusa(config, "limit", "1MiB/s", "--json").stdout)
     assert (exact["all"], exact["targets"]["vimeo"], exact["targets"]["youtube"]) == (2**20, 2 * 2**20, None)
     assert "vimeo: unlimited" in medusa(config, "limit", "config", "--target", "vimeo").stdout.splitlines()
+    unquoted = medusa(config, "limit", "3", "MiB/s")
+    assert "all together: 3 MiB/s" in unquoted.stdout.splitlines()
 
 
 def test_a_limit_that_makes_no_sense_is_refused_whole(config: Path) -> None:

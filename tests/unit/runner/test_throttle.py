@@ -131,6 +131,15 @@ def test_what_is_set_by_hand_goes_before_the_timetable(clock: Clock) -> None:
     assert limits.rates(("youtube",)) == {EVERY_TARGET: UNLIMITED, "youtube": UNLIMITED}
 
 
+def test_what_this_process_sets_by_hand_is_seen_at_once(clock: Clock) -> None:
+    by_hand: dict[str, float] = {}
+    limits = throttle(clock, {}, set_by_hand=lambda: dict(by_hand))
+    assert limits.take("youtube", MIB, clock) == MIB
+    by_hand[EVERY_TARGET] = 1.0 * MIB
+    limits.changed()
+    assert limits.take("youtube", MIB, clock) < MIB
+
+
 def test_a_limit_that_cannot_be_read_stays_as_it_was(clock: Clock) -> None:
     broken = [False]
 
