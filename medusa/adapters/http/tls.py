@@ -25,6 +25,7 @@ PIECE = 126 * 1024
 """Bytes that are sealed and sent at once. With what sealing adds they fill two of the kernel's packets of 64 KiB:
 a little more would be a small packet of its own, and wake the receiver once more."""
 _SEALED_ROOM = PIECE + 4 * 1024
+_NOTHING = memoryview(b"")
 _PARTIAL_WRITE = 0x1
 """SSL_MODE_ENABLE_PARTIAL_WRITE of OpenSSL: a call ends after one record. pyOpenSSL sets it and has no name for it."""
 _IN_WORDS = {
@@ -63,7 +64,7 @@ class _InMemory(SSL.Connection):
         `bio_read` does the same with two new buffers and one more copy, a sixth of the whole cost of sending.
         """
         count = Binding.lib.BIO_read(self._from_ssl, self._room, _SEALED_ROOM)
-        return self._view[: max(count, 0)]
+        return self._view[:count] if count > 0 else _NOTHING
 
 
 class Tls:
@@ -80,7 +81,7 @@ class Tls:
         self._tls.set_connect_state()
         if not _is_address(self._host):
             self._tls.set_tlsext_host_name(self._host.encode("ascii"))
-        self._sealed = memoryview(b"")
+        self._sealed = _NOTHING
         """What is sealed, and the socket has not taken yet."""
         self.ended = False
         """The peer says no more."""
@@ -109,14 +110,13 @@ class Tls:
 
     def send(self, block: memoryview) -> int:
         """How many of these bytes are sealed and on their way; 0 while the socket is full. Raises OSError."""
-        if not self._push() or not block:
+        if (self._sealed and not self._flush()) or not block:
             return 0
         try:
             taken = self._tls.send(block[:PIECE])
         except SSL.Error as error:
             raise _as_os_error(error) from None
-        self._sealed = self._tls.sealed()
-        self._push()
+        self._flush()
         return taken
 
     def receive(self) -> bytes:
@@ -169,18 +169,11 @@ class Tls:
         return True
 
     def _flush(self) -> bool:
-        """Whether the socket has taken all that TLS has to say."""
-        while self._push():
-            self._sealed = self._tls.sealed()
-            if not self._sealed:
-                return True
-        return False
-
-    def _push(self) -> bool:
-        """Whether the socket has taken all of `_sealed`."""
+        """Whether the socket has taken all that TLS has to say; if not, `_sealed` holds the next bytes of it."""
+        self._sealed = self._sealed or self._tls.sealed()
         try:
             while self._sealed:
-                self._sealed = self._sealed[self._sock.send(self._sealed) :]
+                self._sealed = self._sealed[self._sock.send(self._sealed) :] or self._tls.sealed()
         except BlockingIOError:
             return False
         return True
@@ -226,6 +219,8 @@ def _as_os_error(error: SSL.Error) -> OSError:
     match error.args:
         case [[(*_, reason), *_]]:
             told.reason = reason
+        case _:
+            told.reason = ""  # one that Python did not raise itself has no such attribute
     return told
 
 
