@@ -190,6 +190,38 @@ def test_what_a_full_socket_has_not_taken_is_known_and_sent_later(http: Http, tl
         assert lent.unsent() == 0
 
 
+def test_a_reply_that_comes_with_the_end_of_the_handshake(
+    authority: trustme.CA, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a server that is too busy to listen at all; a connection of TLS 1.2 is ready with its last word."""
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+    context = certified(authority)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def script(server: RawServer, line: Line) -> None:
+        arrived, sealed = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(arrived, sealed, server_side=True)
+        while not is_shaken(tls):
+            line.say(sealed.read())
+            arrived.write(line.sock.recv(64 * 1024))
+        tls.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy")
+        line.say(sealed.read())
+        server.go_on.wait(WITHIN_S)
+
+    hasty = Http(Timeouts(idle_s=0.5))
+    with serving(script) as server:
+        reply = hasty.exchange(call(), Request("PUT", f"https://127.0.0.1:{server.port}", body=b"x"))
+    hasty.close()
+    assert (reply.status, reply.body) == (503, b"busy")
+
+
+def is_shaken(tls: ssl.SSLObject) -> bool:
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+        return True
+    return False
+
+
 def test_a_hosts_name_may_end_in_a_dot(
     http: Http, authority: trustme.CA, bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,7 +66,9 @@ class Conversation:
         return mine is theirs is h11.DONE and not self._http.trailing_data[0] and not self._line.ended
 
     def _send(self, request: Request, opening: h11.Request) -> None:
-        if not self._put(memoryview(self._http.send(opening) or b"")):
+        said = memoryview(self._http.send(opening) or b"")
+        self._hear()  # what came along with the end of the handshake is where poll cannot see it
+        if not self._put(said):
             return
         sent = 0
         for block in blocks(request.body):
