@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import logging
 import random
 import socket
 import ssl
+import sys
+import termios
 import threading
 import time
 import tracemalloc
@@ -205,6 +208,42 @@ def test_what_has_not_arrived_is_known(http: Http) -> None:
         server.go_on.set()
         assert sent.result(WITHIN_S).body == b"done"
         assert lent.unsent() == 0
+
+
+def test_what_is_in_hand_has_not_arrived(http: Http) -> None:
+    def script(server: RawServer, line: Line) -> None:
+        line.head()
+        lines.append(line.sock)
+        server.arrived.set()
+        server.go_on.wait(WITHIN_S)
+        line.swallow(len(body))
+        line.reply("done")
+
+    def is_full() -> bool:
+        given, unsent = body.given, lent.unsent()
+        assert given - unsent <= waiting(lines[0])
+        return unsent > 1_500_000
+
+    lines: list[socket.socket] = []
+    body = Zeros(16_000_000)
+    with serving(script) as server, sending(http, Request("PUT", server.url, body=body)) as (lent, sent):
+        assert server.arrived.wait(WITHIN_S)
+        until(is_full)
+        server.go_on.set()
+        assert sent.result(WITHIN_S).body == b"done"
+
+
+def waiting(sock: socket.socket) -> int:
+    """Bytes that have arrived and were not read yet."""
+    return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_what_was_lost_has_not_arrived(hasty: Http) -> None:
+    body, lent = Zeros(64_000_000), call()
+    with serving(stops_reading) as server:
+        with pytest.raises(PlatformError):
+            hasty.exchange(lent, Request("PUT", server.url, body=body))
+        assert 0 < lent.unsent() <= body.given
 
 
 def test_redirects_are_not_followed_and_their_bodies_are_kept(http: Http) -> None:

@@ -14,8 +14,9 @@ import pytest
 import trustme
 from OpenSSL import crypto
 
-from medusa.adapters.http import Http, Request, Timeouts
+from medusa.adapters.http import BLOCK, Http, Request, Timeouts, conversation
 from medusa.adapters.http import line as lines
+from medusa.adapters.http.cores import Cores
 from medusa.adapters.http.trust import certificates, tls_context
 from medusa.adapters.http.watch import Watch
 from medusa.domain.failures import PlatformError
@@ -188,6 +189,21 @@ def test_what_a_full_socket_has_not_taken_is_known_and_sent_later(http: Http, tl
         server.go_on.set()
         assert sent.result(WITHIN_S).body.decode() == hashlib.sha256(body.content).hexdigest()
         assert lent.unsent() == 0
+
+
+def test_a_block_that_waits_for_its_turn_is_in_hand(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    body, lent, seen = Zeros(3 * BLOCK), call(), []
+
+    class Turns(Cores):
+        def __enter__(self) -> None:
+            seen.append((body.given, lent.unsent()))
+            super().__enter__()
+
+    monkeypatch.setattr(conversation, "CORES", Turns(1))
+    with serving(answers()) as server:
+        http.exchange(lent, Request("PUT", server.url, body=body))
+    first = dict(reversed(seen))
+    assert all(first[BLOCK * count] >= BLOCK for count in (1, 2, 3))
 
 
 def test_a_reply_that_comes_with_the_end_of_the_handshake(

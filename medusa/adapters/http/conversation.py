@@ -81,6 +81,7 @@ class Conversation:
 
     def _put(self, block: memoryview) -> bool:
         """Send all of it, and listen. False when the peer has refused meanwhile, and the rest is not wanted."""
+        self._watch.in_hand = len(block)
         while True:
             block = self._offer(block)
             waits = self._watch.in_hand > 0

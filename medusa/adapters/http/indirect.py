@@ -22,6 +22,9 @@ from medusa.adapters.http.trust import certificates, tls_context
 from medusa.adapters.http.watch import Watch, dial
 from medusa.domain.ports import Body
 
+_PIECE = 128 * 1024
+"""Bytes that are sent at once."""
+
 
 class RequestsSender:
     """Usable from any thread."""
@@ -160,9 +163,19 @@ class _Watched(_Connection):
             _current.watch.begin(self.sock)
         self.sock.settimeout(self.timeouts.stall_s)  # urllib3 leaves the connect timeout on it meanwhile
         try:
-            super().send(block)
+            for piece in self._counted(memoryview(block)):
+                super().send(piece)
         except ssl.SSLEOFError as error:  # so ssl calls it; after a broken pipe urllib3 reads what the server has said
             raise BrokenPipeError from error
+
+    def _counted(self, block: memoryview) -> Iterator[memoryview]:
+        """Small enough that little of what a slow line has sent is still counted as in hand."""
+        for start in range(0, len(block), _PIECE):
+            if _current.watch:
+                _current.watch.in_hand = len(block) - start
+            yield block[start : start + _PIECE]
+        if _current.watch:
+            _current.watch.in_hand = 0
 
 
 class _Transport(HTTPAdapter):

@@ -23,6 +23,8 @@ class Watch:
         """Bytes of the request may have been written."""
         self.in_hand = 0
         """Bytes that were read from the body, and that the socket has not taken yet."""
+        self._lost = 0
+        """Bytes that were unsent when the exchange ended."""
         self._lock = threading.Lock()
         self._cancelled = False
         call.on_cancel(self._cancel)
@@ -49,6 +51,7 @@ class Watch:
         """Let go of the socket: a later cancel must not end what somebody else sends on it."""
         with self._lock:
             if self._line is not None:
+                self._lost = self.in_hand + _unacknowledged(self._line)
                 self._line.close()
                 self._line = None
 
@@ -59,7 +62,7 @@ class Watch:
     def unsent(self) -> int:
         """Bytes that were read from the body, and that the peer has not acknowledged."""
         with self._lock:
-            return self.in_hand + _unacknowledged(self._line) if self._line else 0
+            return self.in_hand + _unacknowledged(self._line) if self._line else self._lost
 
     def _cancel(self) -> None:
         with self._lock:
