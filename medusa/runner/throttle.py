@@ -18,6 +18,8 @@ from medusa.domain.failures import MedusaError, Stopped
 
 GRAIN_S: Final = 0.05
 """A grain takes so long at the limit's rate."""
+AHEAD_S: Final = 1.0
+"""A target that has a narrower limit of its own books at most so many seconds of it ahead on the one that it shares."""
 CREDIT_S: Final = 0.1
 """What a sender missed by being late, it may make up for within so many seconds."""
 LOOK_EVERY_S: Final = 1.0
@@ -34,6 +36,8 @@ class _Line:
     """Bytes a second."""
     free: float = 0.0
     """Seconds of the steady clock."""
+    ahead: int = 0
+    """Bytes of this target that are booked already on the limit that it shares."""
 
     def book(self, now: float, count: int) -> float:
         """When `count` bytes may go."""
@@ -42,6 +46,21 @@ class _Line:
         at = max(self.free, now - CREDIT_S)
         self.free = at + count / self.rate
         return at
+
+
+def _book_shared(shared: _Line, own: _Line, now: float, count: int, want: int) -> float:
+    """When `count` bytes of a target may go by the limit that it shares.
+
+    Turns are even only if all book as much in theirs: a target with a narrower limit of its own, which sends in smaller
+    grains, books several of them at once.
+    """
+    at = now
+    if own.ahead < count:
+        turn = max(count, int(min(want, shared.rate * GRAIN_S, own.rate * AHEAD_S)))
+        at = shared.book(now, turn)
+        own.ahead += turn
+    own.ahead -= count
+    return at
 
 
 def _minute_of_day() -> int:
@@ -70,12 +89,12 @@ class Throttle:
         """So many bytes, `want` at most, may go now; waits for that. Raises Stopped as soon as `stopped` is set."""
         with self._lock:
             now = self.now()
-            lines = self._present(target, now)
-            rate = min(line.rate for line in lines)
+            shared, own = self._present(target, now)
+            rate = min(shared.rate, own.rate)
             if rate == UNLIMITED:
                 return want
             count = min(want, max(_LEAST, int(rate * GRAIN_S)))
-            at = max(line.book(now, count) for line in lines)
+            at = max(own.book(now, count), _book_shared(shared, own, now, count, want))
         if at > now and stopped.wait(at - now):
             raise Stopped
         return count

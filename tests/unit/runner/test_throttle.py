@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
@@ -75,27 +75,49 @@ class _Asleep(threading.Event):
         return False
 
 
-def turns(limits: Throttle, clock: Clock, senders: int) -> Iterator[tuple[int, int]]:
-    """(sender, bytes) as many senders ask, each as soon as its own wait is over."""
+def turns(limits: Throttle, clock: Clock, targets: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """(sender, bytes) as a sender for each of these targets asks, each as soon as its own wait is over."""
     asleep = _Asleep()
-    due = [(clock.at, number, 0) for number in range(senders)]
+    due = [(clock.at, number, 0) for number in range(len(targets))]
     while True:
         clock.at, number, count = heapq.heappop(due)
         yield number, count
         asleep.seconds = 0.0
-        count = limits.take("youtube", 256 * 1024, asleep)
+        count = limits.take(targets[number], 256 * 1024, asleep)
         heapq.heappush(due, (clock.at + asleep.seconds, number, count))
 
 
 def test_those_who_share_a_limit_share_it_evenly(clock: Clock) -> None:
-    shares, end = dict.fromkeys(range(8), 0), clock.at + 10.0
-    for number, count in turns(throttle(clock, {EVERY_TARGET: 2.0 * MIB}), clock, 8):
+    shares = shared(throttle(clock, {EVERY_TARGET: 2.0 * MIB}), clock, ["youtube"] * 8)
+    total, squares = sum(shares), sum(share**2 for share in shares)
+    assert total**2 / (8 * squares) > 0.99, f"Jain's index of {shares}"
+    assert total == pytest.approx(20 * MIB, rel=0.05)
+
+
+@pytest.mark.parametrize(("own", "others"), [(0.2, 6), (0.5, 1), (0.01, 8), (1.5, 1), (0.6, 2)])
+def test_a_narrow_target_gets_its_rate_among_the_others(clock: Clock, own: float, others: int) -> None:
+    limits = throttle(clock, {EVERY_TARGET: 2.0 * MIB, "youtube": own * MIB})
+    narrow, *wide = shared(limits, clock, ["youtube", *["vimeo"] * others])
+    fair = 10 * MIB * min(own, 2.0 / (1 + others))
+    assert 0.8 * fair < narrow < 1.05 * fair
+    assert sum(wide) == pytest.approx(20 * MIB - narrow, rel=0.05)
+
+
+def test_two_of_a_narrow_target_share_its_rate(clock: Clock) -> None:
+    limits = throttle(clock, {EVERY_TARGET: 2.0 * MIB, "youtube": 0.4 * MIB})
+    first, second, *_ = shared(limits, clock, ["youtube", "youtube", *["vimeo"] * 4])
+    assert first + second == pytest.approx(4 * MIB, rel=0.05)
+    assert first == pytest.approx(second, rel=0.2)
+
+
+def shared(limits: Throttle, clock: Clock, targets: Sequence[str]) -> list[int]:
+    """Bytes of a sender for each of these targets in ten seconds."""
+    shares, end = [0] * len(targets), clock.at + 10.0
+    for number, count in turns(limits, clock, targets):
         if clock.at >= end:
             break
         shares[number] += count
-    total, squares = sum(shares.values()), sum(share**2 for share in shares.values())
-    assert total**2 / (8 * squares) > 0.99, f"Jain's index of {shares}"
-    assert total == pytest.approx(20 * MIB, rel=0.05)
+    return shares
 
 
 def test_an_hour_without_sending_gives_no_burst(clock: Clock) -> None:
