@@ -36,6 +36,12 @@ def test_it_does_not_jump_and_follows_within_seconds() -> None:
     assert slower == pytest.approx(200_000, rel=0.5)
 
 
+def test_lumps_of_a_steady_flow_are_not_seen() -> None:
+    lumps = [(0.5, 900_000), (0.5, 100_000), (0.5, 500_000)]
+    rates = [walked(*lumps * 10, *lumps[:looks]).rate for looks in range(3)]
+    assert max(rates) < 1.03 * min(rates)
+
+
 def test_it_falls_to_nothing_in_a_stall() -> None:
     steady = [(0.5, 500_000)] * 40
     rates = [walked(*steady, *[(0.5, 0)] * looks).rate for looks in range(0, 300, 20)]
