@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import socket
 import ssl
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from medusa.adapters.http.cores import Cores
 from medusa.adapters.http.trust import certificates, tls_context
 from medusa.adapters.http.watch import Watch
 from medusa.domain.failures import PlatformError
+from medusa.domain.ports import Body
 from tests.contract.raw_server import WITHIN_S, Line, RawServer, serving
 from tests.contract.test_http import (
     Noise,
@@ -30,6 +33,7 @@ from tests.contract.test_http import (
     bundle,
     call,
     certified,
+    resets_within_the_body,
     sending,
     until,
 )
@@ -109,6 +113,25 @@ def test_a_server_that_goes_without_a_word_is_noticed_while_sending(http: Http, 
         http.exchange(call(), Request("PUT", server.url, body=body))
     assert raised.value.failure.code == "connection lost"
     assert body.given < WHOLE
+
+
+def test_a_connection_that_is_lost_leaves_nothing_to_the_garbage_collector(
+    http: Http, tls: ssl.SSLContext | None
+) -> None:
+    """It would keep the block of 1 MiB that was under way, and more, for as long as it likes."""
+
+    def lose() -> weakref.ref[Body]:
+        body = Zeros(WHOLE)
+        with pytest.raises(PlatformError):
+            http.exchange(call(), Request("PUT", server.url, body=body))
+        return weakref.ref(body)
+
+    gc.disable()
+    try:
+        with serving(resets_within_the_body, tls=tls) as server:
+            assert lose()() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("more", ["x", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother"])

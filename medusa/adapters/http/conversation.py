@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 import h11
@@ -55,8 +56,10 @@ class Conversation:
         """`opening` and the body of `request`, then the reply. Raises OSError or h11.RemoteProtocolError."""
         try:
             self._send(request, opening)
-        except ConnectionError as error:
-            return self._last_words(error)
+        except ConnectionError:
+            if reply := self._last_words():
+                return reply
+            raise
         return self._reply()
 
     @property
@@ -106,9 +109,9 @@ class Conversation:
 
     def _refused(self) -> bool:
         self._hear()
-        event = self._http.next_event()
+        event = self._event()
         while isinstance(event, h11.InformationalResponse):
-            event = self._http.next_event()
+            event = self._event()
         if isinstance(event, h11.Response):
             self._response = event
         return self._response is not None and self._response.status_code >= 300
@@ -120,12 +123,11 @@ class Conversation:
         if arrived and self._line.ended:
             self._http.receive_data(b"")
 
-    def _last_words(self, error: OSError) -> Reply:
-        """The reply of a peer that has hung up within the request, if it said one before; else raises `error`."""
-        try:
+    def _last_words(self) -> Reply | None:
+        """The reply of a peer that has hung up within the request, if it said one before."""
+        with suppress(OSError, h11.RemoteProtocolError):
             return self._reply()
-        except (OSError, h11.RemoteProtocolError):
-            raise error from None
+        return None
 
     def _reply(self) -> Reply:
         deadline = time.monotonic() + self._timeouts.reply_s
@@ -142,12 +144,19 @@ class Conversation:
         return Reply(self._response.status_code, headers, _decoded(bytes(content), headers))
 
     def _next(self, deadline: float) -> object:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
+        while (event := self._event()) is h11.NEED_DATA:
             left = deadline - time.monotonic()
             if not self._line.sees(READABLE, min(left, self._timeouts.idle_s)) or left <= 0:
                 raise TimeoutError
             self._hear()
         return event
+
+    def _event(self) -> object:
+        """What the peer has said next."""
+        try:
+            return self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            raise error.with_traceback(None) from None  # h11's frames and it hold each other, and our buffers with them
 
 
 def _headers(response: h11.Response) -> dict[str, str]:
