@@ -150,11 +150,27 @@ def test_a_server_that_says_too_much_is_not_believed_again(http: Http, more: str
 
 
 def test_a_connection_that_rested_for_long_is_not_used(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "KEPT_S", 0.0)
     with serving(answers()) as server:
-        for _ in range(2):
-            http.exchange(call(), Request("GET", server.url))
+        http.exchange(call(), Request("GET", server.url))
+        monkeypatch.setattr(lines, "KEPT_S", 0.0)
+        http.exchange(call(), Request("GET", server.url))
         assert server.lines == 2
+
+
+def test_a_connection_that_rested_for_long_is_closed_by_whoever_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server has gone long ago, and its origin may never be asked for again."""
+    monkeypatch.setattr(lines, "KEPT_S", WITHIN_S)
+    kept = lines.Lines()
+    pairs = [socket.socketpair() for _ in range(3)]
+    old, young, new = (lines.Line(ours, lines.Plain(ours)) for ours, _ in pairs)
+    kept.give(lines.Origin("old", 80, None), old)
+    kept.give(lines.Origin("young", 80, None), young)
+    old.idle_since -= WITHIN_S
+    kept.give(lines.Origin("new", 80, None), new)
+    assert [line.sock.fileno() == -1 for line in (old, young, new)] == [True, False, False]
+    kept.close()
+    for _, theirs in pairs:
+        theirs.close()
 
 
 def test_no_more_connections_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

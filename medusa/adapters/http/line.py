@@ -111,14 +111,21 @@ class Lines:
             line.close()
 
     def give(self, origin: Origin, line: Line) -> None:
-        """Keep a line on which nothing is under way."""
-        line.idle_since = time.monotonic()
+        """Keep a line on which nothing is under way; those that nobody should use any more are closed."""
         with self._lock:
-            idle = self._idle[origin]
-            idle.append(line)
-            surplus = idle.pop(0) if self._closed or len(idle) > KEPT_IDLE else None
-        if surplus:
-            surplus.close()
+            line.idle_since = time.monotonic()
+            self._idle[origin].append(line)
+            surplus = [old for idle in self._idle.values() for old in self._surplus(idle)]
+        for old in surplus:
+            old.close()
+
+    def _surplus(self, idle: list[Line]) -> list[Line]:
+        """Those of one origin that are too many, or have waited for too long, taken from it: the oldest come first."""
+        room = 0 if self._closed else KEPT_IDLE
+        since = time.monotonic() - KEPT_S
+        count = max(len(idle) - room, sum(line.idle_since <= since for line in idle))
+        surplus, idle[:] = idle[:count], idle[count:]
+        return surplus
 
     def close(self) -> None:
         """Close them all, and those that are given from now on."""
