@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
@@ -11,5 +12,12 @@ def main() -> None:
     from medusa.cli.app import app
     from medusa.cli.ending import carried_out
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a supervisor's stop is as clean as Ctrl-C
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(carried_out(app, sys.argv[1:]))
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    """A supervisor's stop, or the machine's, is as clean as Ctrl-C."""
+    from medusa.cli.ending import Terminated
+
+    raise Terminated

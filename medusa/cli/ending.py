@@ -24,6 +24,11 @@ BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 """What shells call 128 + SIGINT."""
 
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: nobody has changed their mind about the task, as who presses Ctrl-C has."""
+
+
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

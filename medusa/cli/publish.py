@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, clean, listed, say
+from medusa.cli.ending import BAD_INPUT, COMPLETED, FAILED, INTERRUPTED, Terminated, clean, listed, say
 from medusa.cli.faces import Medusa, Source, kept, opened
 from medusa.cli.handing import HandingOver
 from medusa.cli.progress import lines, standing
@@ -63,7 +63,11 @@ def publish(
 def to_its_end(core: Medusa, task_id: str, *, as_json: bool, quiet: bool, lasting: bool = True) -> int:
     """Show how a task goes, print its outcome; the exit status. `lasting`: it outlives this command."""
     try:
-        task = follow(core, task_id, view(quiet=quiet, bars_only=as_json))
+        task = follow(core, task_id, view(quiet=quiet, bars_only=as_json), lasting=lasting)
+    except Terminated:
+        say("Left where it stands. To go on, if nobody runs it any more: medusa resume")
+        say(_standing(core.get_task(task_id)))
+        raise
     except KeyboardInterrupt:
         say(f"Left; what was under way may still take effect.\n{_standing(core.get_task(task_id))}")
         raise
@@ -81,12 +85,17 @@ def exit_status(task: Task) -> int:
     return INTERRUPTED if task.cancel_asked else FAILED
 
 
-def follow(core: Medusa, task_id: str, shown: View) -> Task:
-    """Show the task until it has ended. Ctrl-C cancels it; a second one leaves at once."""
+def follow(core: Medusa, task_id: str, shown: View, *, lasting: bool = False) -> Task:
+    """Show the task until it has ended. Ctrl-C cancels it; a second one leaves at once.
+
+    SIGTERM leaves one that is `lasting` where it stands: after a restart of the machine it goes on at the byte.
+    """
     with shown:
         try:
             show_until_rest(core, task_id, shown)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
+            if lasting and isinstance(interrupt, Terminated):
+                raise
             say("Stopping... (Ctrl-C again leaves at once)")
             core.cancel(task_id)
             show_until_rest(core, task_id, shown)

@@ -435,6 +435,22 @@ def test_ctrl_c_stops_cleanly_and_says_what_is_left(config: Path, sandbox: Sandb
     )
 
 
+def test_sigterm_leaves_an_upload_where_it_stands(config: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+    video = padded(tmp_path / "video.mp4", 64_000_000)
+    sandbox.fault(platform="youtube", operation="video.bytes", kind="stall", after=1_000_000)
+    command = [*MEDUSA, "publish", str(video), "--to", "youtube", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        sandbox.wait_for("youtube", "video.bytes")
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 130
+    assert "Left where it stands. To go on, if nobody runs it any more: medusa resume\n" in told
+    resumed = subprocess.run([*MEDUSA, "resume", "--config", str(config)], capture_output=True, text=True, check=True)
+    assert "Uploading to YouTube: done" in resumed.stderr
+    operations = [record["operation"] for record in sandbox.log()]
+    assert (operations.count("videos.insert"), operations.count("video.status")) == (1, 1)
+
+
 def test_a_terminal_gets_bars(config: Path) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
