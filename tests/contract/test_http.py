@@ -561,12 +561,14 @@ def test_nothing_is_awaited_for_ever(hasty: Http, script: Callable[[RawServer, L
 
 @pytest.mark.parametrize("ending", [Line.reset, lambda line: line.sock.close()], ids=["reset", "close"])
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("length", [9, 10], ids=["whole", "cut"])
 def test_a_final_reply_in_mid_body_is_read(
     http: Http,
     authority: trustme.CA,
     bundle: str,
     ending: Callable[[Line], None],
     secure: bool,
+    length: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server that refuses an upload says so at once and closes, without reading the rest: the next send breaks."""
@@ -575,7 +577,7 @@ def test_a_final_reply_in_mid_body_is_read(
     def script(server: RawServer, line: Line) -> None:
         line.head()
         line.swallow(100_000)
-        line.reply("too large", "413 Content Too Large", "Connection: close")
+        line.say(f"HTTP/1.1 413 Content Too Large\r\nContent-Length: {length}\r\nConnection: close\r\n\r\ntoo large")
         ending(line)
         server.arrived.set()
 

@@ -130,8 +130,24 @@ class Conversation:
         return None
 
     def _reply(self) -> Reply:
-        deadline = time.monotonic() + self._timeouts.reply_s
         content = bytearray()
+        try:
+            self._read(content)
+        except (ConnectionError, h11.RemoteProtocolError):
+            if not self._was_refused():
+                raise
+        assert self._response
+        headers = _headers(self._response)
+        return Reply(self._response.status_code, headers, _decoded(bytes(content), headers))
+
+    def _was_refused(self) -> bool:
+        """Within the request: a peer that hangs up then may cut its own words short, and no other try gets more."""
+        sending = self._http.our_state is h11.SEND_BODY
+        return sending and self._response is not None and self._response.status_code >= 400
+
+    def _read(self, content: bytearray) -> None:
+        """The response, and what it holds."""
+        deadline = time.monotonic() + self._timeouts.reply_s
         while not isinstance(event := self._next(deadline), h11.EndOfMessage):
             if isinstance(event, h11.Response):
                 self._response = event
@@ -139,9 +155,6 @@ class Conversation:
                 content += event.data
             if len(content) >= REPLY_LIMIT:
                 break
-        assert self._response
-        headers = _headers(self._response)
-        return Reply(self._response.status_code, headers, _decoded(bytes(content), headers))
 
     def _next(self, deadline: float) -> object:
         while (event := self._event()) is h11.NEED_DATA:

@@ -38,7 +38,7 @@ class RequestsSender:
         session = _session(self._timeouts) if request.fresh else self._shared
         _current.watch = watch
         try:
-            return self._send(session, request)
+            return self._send(session, watch, request)
         except urllib3.exceptions.HTTPError as error:
             raise OSError("requests let it through") from error
         finally:
@@ -50,7 +50,7 @@ class RequestsSender:
         """Close the kept connections."""
         self._shared.close()
 
-    def _send(self, session: requests.Session, request: Request) -> Reply:
+    def _send(self, session: requests.Session, watch: Watch, request: Request) -> Reply:
         trusted = certificates()
         if request.url.startswith("https:"):
             tls_context(trusted)  # so that it is told, as by the other sender, if they cannot be read
@@ -65,7 +65,8 @@ class RequestsSender:
             timeout=(self._timeouts.connect_s, self._timeouts.idle_s),
             verify=trusted,
         ) as response:
-            content = _read(response.raw, time.monotonic() + self._timeouts.reply_s)
+            refused = watch.in_hand > 0 and response.status_code >= 400  # within the request
+            content = _read(response.raw, time.monotonic() + self._timeouts.reply_s, may_be_cut=refused)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Reply(response.status_code, headers, content)
 
@@ -75,17 +76,20 @@ def _as_it_is(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
 
 
-def _read(raw: urllib3.HTTPResponse, deadline: float) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while part := raw.read1(64 * 1024, decode_content=True):
-        parts.append(part)
-        size += len(part)
-        if size > REPLY_LIMIT:
-            break
-        if time.monotonic() > deadline:
-            raise TimeoutError("the reply took too long")
-    return b"".join(parts)
+def _read(raw: urllib3.HTTPResponse, deadline: float, *, may_be_cut: bool) -> bytes:
+    """A reply's content. Whoever refuses and hangs up may cut it short, and no other try gets more."""
+    content = bytearray()
+    try:
+        while part := raw.read1(64 * 1024, decode_content=True):
+            content += part
+            if len(content) > REPLY_LIMIT:
+                break
+            if time.monotonic() > deadline:
+                raise TimeoutError("the reply took too long")
+    except urllib3.exceptions.ProtocolError:
+        if not may_be_cut:
+            raise
+    return bytes(content)
 
 
 def _content(body: bytes | Body | None) -> bytes | _Blocks | None:
