@@ -222,7 +222,7 @@ def _cap(policy: RetryPolicy, failure: Failure) -> float:
 def _said(failure: Failure) -> str:
     if failure.kind is FailureKind.RATE_LIMITED:
         return "is rate limited"
-    if failure.code in LINE_BROKE:
+    if failure.code in LINE_BROKE or failure.code.startswith("HTTP 2"):  # with such a reply nobody says they are busy
         return f"waits: {failure.said}"
     number = f"error {failure.code}" if failure.code[:1].isdigit() else failure.code
     return f"is busy ({number or failure.said})"

@@ -93,6 +93,7 @@ WAITING = RetryPolicy(quota=QuotaWait(wait=True))
         (BUSY, "is busy (HTTP 503)", 5),
         (replace(BUSY, code=""), "is busy (backend error)", 5),
         (replace(BUSY, code="2"), "is busy (error 2)", 5),
+        (replace(BUSY, code="HTTP 200", said="the reply holds no video"), "waits: the reply holds no video", 5),
         (replace(BUSY, code="timeout", said="no answer"), "waits: no answer", 5),
         (OFFLINE, "waits: no connection (name not resolved)", 0),
         (LIMITED, "is rate limited", 0),
