@@ -32,6 +32,10 @@ class Pace:
         """Bytes a second; 0.0 while none have moved."""
         return self.swept / self.took if self.took > 0 else 0.0
 
+    def resumed(self, now: float) -> Pace:
+        """Nothing was sending until now: that time says nothing about how fast it goes."""
+        return replace(self, at=now)
+
     def seen(self, now: float, done: int) -> Pace:
         """Now `done` bytes have arrived. When that is fewer than before, the count begins anew, and the rate stays."""
         passed = max(now - self.at, 0.0)

@@ -29,8 +29,12 @@ class Progress:
     def watch(self) -> None:
         """A call that sends bytes is under way."""
         if self._next is None:
-            due = self._looked_at + self._every_s
-            self._next = self._loop.call_at(max(due, self._loop.time()), self._look)
+            self._pace = self._pace and self._pace.resumed(self._loop.time())
+            self._look_later()
+
+    def _look_later(self) -> None:
+        due = self._looked_at + self._every_s
+        self._next = self._loop.call_at(max(due, self._loop.time()), self._look)
 
     def _look(self) -> None:
         self._next, self._looked_at = None, self._loop.time()
@@ -39,7 +43,7 @@ class Progress:
             return
         if (arrived := call.arrived) is not None:
             self._seen(arrived)
-        self.watch()
+        self._look_later()
 
     def _seen(self, arrived: int) -> None:
         self._pace = self._pace.seen(self._looked_at, arrived) if self._pace else Pace(self._looked_at, arrived)

@@ -42,6 +42,12 @@ def test_lumps_of_a_steady_flow_are_not_seen() -> None:
     assert max(rates) < 1.03 * min(rates)
 
 
+def test_an_hour_without_a_connection_leaves_the_rate() -> None:
+    before = walked(*[(0.5, 500_000)] * 40)
+    after = before.resumed(3600.0).seen(3600.5, before.done + 500_000)
+    assert after.rate == pytest.approx(before.rate)
+
+
 def test_it_falls_to_nothing_in_a_stall() -> None:
     steady = [(0.5, 500_000)] * 40
     rates = [walked(*steady, *[(0.5, 0)] * looks).rate for looks in range(0, 300, 20)]
