@@ -11,6 +11,7 @@ import pytest
 
 from bench.upload.clients import Curl, started
 from bench.upload.measure import compare
+from bench.upload.profile import profile
 from bench.upload.sink import Sink, certified, sink
 from bench.upload.worker import CLIENTS
 from tests.support import require
@@ -43,6 +44,11 @@ def film(folder: Path) -> Path:
     with made.open("ab") as file:
         file.truncate(3 * MIB)
     return made
+
+
+def test_the_profile_knows_all_that_the_sender_does(served: Sink, folder: Path, film: Path) -> None:
+    spent = profile(served.origin(True), film, folder / "ca.pem")
+    assert all(seconds > 0 for seconds in spent.values()), spent
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
