@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from bench.upload import worker
-from medusa.adapters.http import tls
+from medusa.adapters.http import Http, tls
 from medusa.adapters.http.plain import Plain
 
 READ = "reading the file"
@@ -35,6 +36,7 @@ def profile(origin: str, film: Path, bundle: Path) -> dict[str, float]:
         return work_timed
 
     with (
+        closing(Http()) as http,
         patch.dict(os.environ, {"SSL_CERT_FILE": str(bundle), "REQUESTS_CA_BUNDLE": str(bundle)}),
         patch.object(Plain, "send", timed(SEND, Plain.send)),
         patch.object(tls._InMemory, "send", timed(SEAL, tls._InMemory.send)),
@@ -42,7 +44,7 @@ def profile(origin: str, film: Path, bundle: Path) -> dict[str, float]:
         patch.object(tls.Tls, "_flush", timed(SEND, tls.Tls._flush)),
         patch.object(worker, "_reading", lambda opened: timed(READ, opened.readinto)),
     ):
-        timed(ALL, worker.sender(origin, bundle.parent))([str(film)])
+        timed(ALL, worker.put)(http, origin, [str(film)])
     spent[SEND] -= spent[COPY]  # which is a part of it
     whole = spent.pop(ALL)
     return {**spent, "Python": whole - sum(spent.values())}

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from medusa import MedusaCore
+    from medusa.adapters.http import Http
 
 Uploads = Callable[[list[str]], None]
 
@@ -54,17 +56,19 @@ def _medusa(origin: str, folder: Path, follow: Callable[[MedusaCore, str], objec
 
 def sender(origin: str, folder: Path) -> Uploads:
     """Medusa's sender alone: what is left when everything else is taken away."""
-    from medusa.adapters.http import Http, Request
+    from medusa.adapters.http import Http
 
-    http = Http()
+    return partial(put, Http(), origin)
 
-    def put(files: list[str]) -> None:
-        for file in files:
-            with Path(file).open("rb", buffering=0) as opened:
-                body = _Body(_reading(opened), Path(file).stat().st_size)
-                assert http.exchange(_Call(), Request("PUT", f"{origin}/put", body=body)).ok
 
-    return put
+def put(http: Http, origin: str, files: list[str]) -> None:
+    """One after another."""
+    from medusa.adapters.http import Request
+
+    for file in files:
+        with Path(file).open("rb", buffering=0) as opened:
+            body = _Body(_reading(opened), Path(file).stat().st_size)
+            assert http.exchange(_Call(), Request("PUT", f"{origin}/put", body=body)).ok
 
 
 def _reading(opened: FileIO) -> Callable[[memoryview], int]:
