@@ -19,6 +19,7 @@ from OpenSSL import crypto
 from medusa.adapters.http import BLOCK, Http, Request, Timeouts, conversation
 from medusa.adapters.http import line as lines
 from medusa.adapters.http.cores import Cores
+from medusa.adapters.http.message import CROWDED_BLOCK, blocks
 from medusa.adapters.http.trust import certificates, tls_context
 from medusa.adapters.http.watch import Watch
 from medusa.domain.failures import PlatformError
@@ -275,6 +276,15 @@ def is_shaken(tls: ssl.SSLObject) -> bool:
         tls.do_handshake()
         return True
     return False
+
+
+def test_a_turn_is_longer_while_others_have_all_cores() -> None:
+    cores = Cores(1)
+    given = blocks(Zeros(10 * CROWDED_BLOCK), cores.taken)
+    assert len(next(given)) == BLOCK
+    with cores:
+        assert len(next(given)) == CROWDED_BLOCK
+    assert len(next(given)) == BLOCK
 
 
 def test_a_hosts_name_may_end_in_a_dot(

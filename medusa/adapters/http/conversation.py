@@ -74,7 +74,7 @@ class Conversation:
         if not self._put(said):
             return
         sent = 0
-        for block in blocks(request.body):
+        for block in blocks(request.body, CORES.taken):
             if not self._put(block):
                 return
             sent += len(block)

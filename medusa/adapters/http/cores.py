@@ -19,6 +19,10 @@ class Cores:
         self._lock = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
 
+    def taken(self) -> bool:
+        """Whether there is none left. It may be otherwise at once."""
+        return not self._free
+
     def __enter__(self) -> None:
         with self._lock:
             if self._free:
