@@ -25,7 +25,7 @@ import pytest
 import requests
 import trustme
 
-from medusa.adapters.http import BLOCK, REPLY_LIMIT, Http, Reply, Request, Timeouts
+from medusa.adapters.http import BLOCK, REPLY_LIMIT, Http, Reply, Request, Timeouts, route
 from medusa.adapters.http.route import is_direct
 from medusa.domain.failures import Failure, FailureKind, MediaChanged, PlatformError, Stopped
 from tests.contract.raw_server import WITHIN_S, Line, RawServer, header, serving
@@ -840,7 +840,7 @@ def test_a_certificate_that_is_refused(
     assert (told.kind, told.no_effect, told.unreached) == (FailureKind.REJECTED, True, False)
     assert told.said.startswith("the certificate of 127.0.0.1 was refused: ")
     assert words in told.said
-    assert "SSL_CERT_FILE" in told.todo
+    assert ("add it to what SSL_CERT_FILE names" if trusted else "name its file in SSL_CERT_FILE") in told.todo
     assert server.heads == []
 
 
@@ -945,14 +945,45 @@ def test_a_proxy_that_refuses_is_no_connection(http: Http, monkeypatch: pytest.M
     with serving(answers(b"", "403 Forbidden")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         told = failure(http, Request("PUT", "https://somewhere.invalid/?session=secret", AUTHORIZED, Zeros(10)))
-    assert_unreached(told, "the proxy refused")
+    assert_unreached(told, f"somewhere.invalid through the proxy 127.0.0.1:{proxy.port}: the proxy refused")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_that_is_not_there(http: Http, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://127.0.0.1:{refused_port()}")
+    port = refused_port()
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://user:{TOKEN}@127.0.0.1:{port}")
     told = failure(http, Request("PUT", f"{scheme}://somewhere.invalid/", AUTHORIZED, Zeros(10)))
-    assert_unreached(told, "connection refused")
+    assert_unreached(told, f"somewhere.invalid through the proxy 127.0.0.1:{port}: connection refused")
+
+
+def test_a_proxy_that_goes_away_has_not_refused(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(server: RawServer, line: Line) -> None:
+        line.head()
+        line.reset()
+
+    with serving(script) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        told = failure(http, Request("PUT", "http://somewhere.invalid/", AUTHORIZED, Zeros(10)))
+    assert_lost(told)
+    assert "refused" not in told.said
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("htp://127.0.0.1:3128", "write it like http://HOST:PORT"),
+        ("http://", "write it like http://HOST:PORT"),
+        ("http://127.0.0.1:99999", "it is no address"),
+        ("socks5://127.0.0.1:1080", "one for SOCKS needs the package PySocks"),
+    ],
+)
+def test_a_proxy_whose_address_is_wrong(http: Http, monkeypatch: pytest.MonkeyPatch, address: str, why: str) -> None:
+    """Nothing that another try could mend."""
+    monkeypatch.setattr(route, "find_spec", lambda _: None)
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    told = failure(http, Request("PUT", "https://somewhere.invalid/", AUTHORIZED, Zeros(10)))
+    assert (told.kind, told.no_effect, told.unreached) == (FailureKind.REJECTED, True, False)
+    assert told.said == f"the proxy that HTTPS_PROXY names cannot be used: {why}"
 
 
 def test_cancel_wakes_a_tunnel_that_stalls(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import h11
 from medusa.adapters.http.direct import DirectSender
 from medusa.adapters.http.failure import transport_failure
 from medusa.adapters.http.message import Reply, Request, Timeouts
-from medusa.adapters.http.route import is_direct
+from medusa.adapters.http.route import is_direct, proxy_to
 from medusa.adapters.http.watch import Watch
 from medusa.domain.failures import PlatformError
 from medusa.domain.ports import Call
@@ -45,7 +45,7 @@ class Http:
             reply = sender.send(watch, request)
         except (OSError, ValueError, h11.RemoteProtocolError) as error:
             watch.raise_if_cancelled()
-            raise PlatformError(transport_failure(error, _host(request.url), watch.began)) from None
+            raise PlatformError(transport_failure(error, _way(request.url), watch.began)) from None
         finally:
             watch.end()
         return replace(reply, body=request.masked(reply.body))
@@ -65,8 +65,11 @@ class Http:
         return self._by_requests
 
 
-def _host(url: str) -> str:
+def _way(url: str) -> str:
+    """What it leads to, and through what, for a person."""
     try:
-        return urlsplit(url).hostname or ""
+        host = urlsplit(url).hostname or ""
+        proxy = proxy_to(url)
     except ValueError:
         return ""
+    return f"{host} through the proxy {proxy}" if proxy else host

@@ -18,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from medusa.adapters.http.message import BLOCK, REPLY_LIMIT, STANDARD_HEADERS, Reply, Request, Timeouts, blocks
+from medusa.adapters.http.route import proxy_to
 from medusa.adapters.http.trust import certificates, tls_context
 from medusa.adapters.http.watch import Watch, dial
 from medusa.domain.ports import Body
@@ -51,6 +52,7 @@ class RequestsSender:
         self._shared.close()
 
     def _send(self, session: requests.Session, watch: Watch, request: Request) -> Reply:
+        proxy_to(request.url)  # if there is one, it can be used
         trusted = certificates()
         if request.url.startswith("https:"):
             tls_context(trusted)  # so that it is told, as by the other sender, if they cannot be read

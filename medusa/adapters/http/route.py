@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 _NAMES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
@@ -33,3 +34,29 @@ def _proxy(url: str) -> str | None:
     from requests.utils import get_environ_proxies, select_proxy
 
     return select_proxy(url, get_environ_proxies(url, no_proxy=None))
+
+
+class BadProxy(ValueError):
+    """The address of a proxy that cannot be used; the text says which variable has it, and why not."""
+
+
+def proxy_to(url: str) -> str:
+    """ "HOST:PORT" of the proxy that requests uses for this address, "" for none. Raises BadProxy."""
+    proxy = _proxy(url) if _has_proxies() else None
+    if not proxy:
+        return ""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        port = parts.port
+    except ValueError:
+        raise BadProxy(_told(proxy, "it is no address")) from None
+    if parts.scheme.startswith("socks") and find_spec("socks") is None:
+        raise BadProxy(_told(proxy, "one for SOCKS needs the package PySocks"))
+    if not parts.hostname or not (parts.scheme in ("http", "https") or parts.scheme.startswith("socks")):
+        raise BadProxy(_told(proxy, "write it like http://HOST:PORT"))
+    return f"{parts.hostname}:{port}" if port else parts.hostname
+
+
+def _told(proxy: str, why: str) -> str:
+    by = next((name for name, value in os.environ.items() if name.lower() in _NAMES and value == proxy), "the system")
+    return f"the proxy that {by} names cannot be used: {why}"

@@ -22,7 +22,13 @@ class NoCertificates(ValueError):
 
 def certificates() -> str | bool:
     """What to trust, for requests: a file, a folder, or True for the bundle that comes with it."""
-    return next((os.environ[name] for name in _NAMED_BY if os.environ.get(name)), True)
+    named = named_by()
+    return os.environ[named] if named else True
+
+
+def named_by() -> str:
+    """The variable that names them, "" for none."""
+    return next((name for name in _NAMED_BY if os.environ.get(name)), "")
 
 
 def tls_context(trusted: str | bool) -> SSL.Context:
@@ -32,7 +38,7 @@ def tls_context(trusted: str | bool) -> SSL.Context:
         place = Path(named).resolve(strict=True)
         return _context(place, place.stat().st_mtime_ns)
     except OSError as error:
-        by = next((f" ({name})" for name in _NAMED_BY if os.environ.get(name) == named), "")
+        by = f" ({named_by()})" if named_by() else ""
         raise NoCertificates(f"the certificates in {named}{by} cannot be read: {_reason(error)}") from error
 
 
