@@ -22,7 +22,7 @@ def is_direct(url: str) -> bool:
             return False
     except ValueError:
         return False
-    return not _has_proxies() or not _proxy(url)
+    return not _proxy(url)
 
 
 def _has_proxies() -> bool:
@@ -31,6 +31,8 @@ def _has_proxies() -> bool:
 
 
 def _proxy(url: str) -> str | None:
+    if not _has_proxies():
+        return None
     from requests.utils import get_environ_proxies, select_proxy
 
     return select_proxy(url, get_environ_proxies(url, no_proxy=None))
@@ -42,7 +44,7 @@ class BadProxy(ValueError):
 
 def proxy_to(url: str) -> str:
     """ "HOST:PORT" of the proxy that requests uses for this address, "" for none. Raises BadProxy."""
-    proxy = _proxy(url) if _has_proxies() else None
+    proxy = _proxy(url)
     if not proxy:
         return ""
     try:
